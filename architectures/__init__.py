@@ -1,0 +1,1 @@
+"""Paper architectures, one self-contained file each: `architectures/<name>/<name>.py`."""

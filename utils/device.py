@@ -1,0 +1,146 @@
+"""Which chip a notebook runs on, in which precision, at which scale, from which seed."""
+
+import contextlib
+import os
+import platform
+import random
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+SCALES = ("quick", "cpu", "gpu", "paper")
+_scale = None  # the scale that this process has settled on
+
+
+def get_device(verbose=True):
+    """The best device there is: CUDA, then Apple's MPS, then the CPU. Says which one, its memory and the precision."""
+    if torch.cuda.is_available():
+        device = torch.device("cuda")
+    elif torch.backends.mps.is_available():
+        device = torch.device("mps")
+    else:
+        device = torch.device("cpu")
+    if verbose:
+        dtype, reason = choose_precision(device)
+        print(f"Device: {device.type}, {hardware(device)}. Precision: {dtype_name(dtype)} ({reason}).")
+        if device.type == "cpu" and in_colab():
+            print("For a GPU choose Runtime > Change runtime type > T4 GPU, and run the notebook from the top.")
+    return device
+
+
+def choose_precision(device):
+    """(dtype, reason) for autocast on `device`: the fastest format that the chip has in hardware, not in emulation."""
+    device = torch.device(device)
+    if device.type == "cuda":
+        major, minor = torch.cuda.get_device_capability(device)
+        if major >= 8:
+            return torch.bfloat16, f"native at compute capability {major}.{minor}"
+        if major >= 7:
+            return torch.float16, f"with a gradient scaler: compute capability {major}.{minor} has no bfloat16"
+        return torch.float32, f"compute capability {major}.{minor} has no fast half precision"
+    if device.type == "cpu":
+        native = cpu_flags() & {"avx512_bf16", "amx_bf16"}
+        if native:
+            return torch.bfloat16, f"native: {', '.join(sorted(native))}"
+        return torch.float32, "this CPU has no native bfloat16"
+    return torch.float32, "the safe choice on this chip"
+
+
+def cpu_flags():
+    """The feature flags of this CPU as Linux lists them; an empty set on other systems."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return set()
+    return next((set(line.split(":")[1].split()) for line in lines if line.startswith("flags")), set())
+
+
+def hardware(device):
+    """The chip in words, with its memory in GB: what stands beside a result."""
+    device = torch.device(device)
+    if device.type == "cuda":
+        memory = torch.cuda.get_device_properties(device).total_memory / 1e9
+        return f"{torch.cuda.get_device_name(device)}, {memory:.0f} GB"
+    if device.type == "mps":
+        return f"Apple GPU of {cpu_name()}"
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{cpu_name()}, {cores} core{'s' * (cores != 1)}{memory_in_words()}"
+
+
+def cpu_name():
+    """The CPU's model name."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":")[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def memory_in_words():
+    """', 25 GB', or nothing where the system does not tell."""
+    try:
+        return f", {os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 1e9:.0f} GB"
+    except (AttributeError, ValueError, OSError):
+        return ""
+
+
+def autocast(device, dtype):
+    """The context in which a forward pass on `device` runs in `dtype`; nothing at all for float32."""
+    if dtype == torch.float32:
+        return contextlib.nullcontext()
+    return torch.autocast(torch.device(device).type, dtype)
+
+
+def dtype_name(dtype):
+    """'bfloat16' for torch.bfloat16."""
+    return str(dtype).removeprefix("torch.")
+
+
+def versions():
+    """The versions that a result depends on."""
+    return {"python": platform.python_version(), "torch": str(torch.__version__), "numpy": np.__version__}
+
+
+def set_seed(seed):
+    """Seed Python, NumPy and torch (every device)."""
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+
+
+def run_scale(choice=None, verbose=True):
+    """The scale of this run, "quick", "cpu", "gpu" or "paper": `choice`, else $RUN_SCALE, else by the hardware.
+
+    quick: seconds, on data that the repository generates. cpu: real data, about 90 minutes on two cores. gpu: real
+    data, about 20 minutes on a small GPU. paper: the paper's own recipe, hours. Raises ValueError for another name.
+    """
+    global _scale
+    if choice is not None:
+        scale, why = choice, "asked for in the notebook"
+    elif os.environ.get("RUN_SCALE"):
+        scale, why = os.environ["RUN_SCALE"], "from RUN_SCALE"
+    elif torch.cuda.is_available() or torch.backends.mps.is_available():
+        scale, why = "gpu", "a GPU is there"
+    else:
+        scale, why = "cpu", "no GPU was found"
+    if scale not in SCALES:
+        raise ValueError(f"the scale of a run is {scale!r}; expected one of {', '.join(SCALES)}")
+    _scale = scale
+    if verbose:
+        others = " | ".join(s for s in SCALES if s != scale)
+        print(f'Scale: {scale} ({why}). To choose another: run_scale("…") with {others}, or set RUN_SCALE before the start.')
+    return scale
+
+
+def current_scale():
+    """The scale that `run_scale` settled on earlier in this process, or settles on now."""
+    return _scale or run_scale(verbose=False)
+
+
+def in_colab():
+    """Whether this is a Colab runtime."""
+    return "google.colab" in sys.modules or "COLAB_RELEASE_TAG" in os.environ

@@ -1,0 +1,73 @@
+"""What a training prints: how long it will take, one bar that is updated in place, one line an epoch."""
+
+import sys
+import time
+
+from tqdm import tqdm
+
+WARM_UP = 3  # steps that are not measured: the first ones load kernels
+MEASURED = 10  # steps after which the duration is foretold
+LINES = 30  # of epochs at most; a longer training prints every second, third, … epoch
+
+
+class Progress:
+    """Follows `fit`: `run` is its Run, `train_loader` and `evaluate_on` its loaders."""
+
+    def __init__(self, run, train_loader, evaluate_on):
+        self.run, self.loader, self.evaluate_on = run, train_loader, evaluate_on
+        self.bar, self.steps, self.foretold, self.begin = None, 0, False, None
+        self.every = -(-run.epochs // LINES)
+
+    def start_epoch(self, epoch):
+        self.bar = tqdm(
+            total=len(self.loader),
+            desc=f"epoch {epoch + 1}/{self.run.epochs}",
+            file=sys.stdout,
+            leave=False,
+            mininterval=2,
+        )
+
+    def step(self):
+        self.bar.update()
+        self.steps += 1
+        if self.steps == WARM_UP:
+            self.begin = time.perf_counter()
+        if not self.foretold and self.steps == min(WARM_UP + MEASURED, max(len(self.loader), WARM_UP + 1)):
+            self.foretell()
+
+    def foretell(self):
+        """How long the rest will take, from the first steps; a picture costs about a third as much without its gradient."""
+        self.foretold = True
+        step = (time.perf_counter() - self.begin) / (self.steps - WARM_UP)
+        extra = sum(loader.count for loader in self.evaluate_on.values()) / self.loader.count / 3
+        epochs = self.run.epochs - len(self.run.history["epoch"])
+        seconds = step * len(self.loader) * (1 + extra) * epochs
+        self.bar.clear()
+        print(f"About {in_words(seconds)} for {epochs} epoch{'s' * (epochs != 1)}; interrupting the cell ends it early.")
+
+    def end_epoch(self):
+        self.bar.close()
+        history = self.run.history
+        epoch = history["epoch"][-1]
+        if epoch % self.every and epoch != self.run.epochs and epoch != 1:
+            return
+        parts = [f"epoch {epoch:3d}/{self.run.epochs}"]
+        for split in ("train", *self.evaluate_on):
+            loss, accuracy = history[f"{split}_loss"][-1], history[f"{split}_accuracy"][-1]
+            parts.append(f"{split} loss {loss:.3f} accuracy {100 * accuracy:5.2f} %")
+        parts.append(f"{history['seconds'][-1]:.0f} s, {history['per_second'][-1]:,.0f}/s")
+        print("  ".join(parts))
+
+    def interrupted(self):
+        if self.bar is not None:
+            self.bar.close()
+        done = len(self.run.history["epoch"])
+        again = " Run the cell again to go on from there." if self.run.path is not None and done else ""
+        print(f"Interrupted after {done} finished epoch{'s' * (done != 1)} of {self.run.epochs}.{again}")
+
+
+def in_words(seconds):
+    """'40 s', '12 min', '3.5 h'."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

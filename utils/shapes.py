@@ -1,0 +1,75 @@
+"""`shapes`: small drawn colour pictures of ten classes, made from a seed, for runs without a network."""
+
+import numpy as np
+
+CLASSES = ("disc", "ring", "square", "frame", "triangle", "diamond", "plus", "cross", "bars", "checkers")
+SIZE = 32  # pixels a side, as in CIFAR-10
+
+
+def make_shapes(count, seed=0):
+    """`count` pictures, uint8 (count, 32, 32, 3), and their labels, uint8 (count,), the classes in random order.
+
+    Position, size, rotation, both colours, brightness gradient, a distracting blob and noise vary from picture to
+    picture. The same (count, seed) gives the same pictures again.
+    """
+    rng = np.random.default_rng(seed)
+    labels = rng.permutation(np.arange(count) % len(CLASSES)).astype(np.uint8)
+    images = np.empty((count, SIZE, SIZE, 3), np.uint8)
+    for start in range(0, count, 500):  # in blocks, to bound the memory
+        block = slice(start, start + 500)
+        images[block] = draw(labels[block], rng)
+    return images, labels
+
+
+def draw(labels, rng):
+    """One block of pictures, uint8 (n, 32, 32, 3), for `labels` (n,)."""
+    n = len(labels)
+    grid = np.arange(SIZE, dtype=np.float32) - (SIZE - 1) / 2
+
+    def vary(low, high, *shape):
+        return rng.uniform(low, high, (n, *(shape or (1, 1)))).astype(np.float32)
+
+    x, y = grid[None, None, :] - vary(-5, 5), grid[None, :, None] - vary(-5, 5)
+    angle, radius = vary(-0.35, 0.35), vary(6, 12)
+    u = (np.cos(angle) * x + np.sin(angle) * y) / radius  # the shape's own axes: it fills [-1, 1] x [-1, 1]
+    v = (np.cos(angle) * y - np.sin(angle) * x) / radius
+    mask = np.zeros((n, SIZE, SIZE), bool)
+    for label in range(len(CLASSES)):
+        rows = labels == label
+        mask[rows] = inside(label, u[rows], v[rows])
+
+    slope = vary(-0.4, 0.4) * grid[None, None, :] / SIZE + vary(-0.4, 0.4) * grid[None, :, None] / SIZE
+    background, colour = vary(40, 215, 1, 1, 3), vary(0, 255, 1, 1, 3)
+    too_alike = np.abs(background - colour).max(axis=-1, keepdims=True) < 60
+    colour = np.where(too_alike, (background + 128) % 256, colour)
+    blob = (grid[None, None, :] - vary(-14, 14)) ** 2 + (grid[None, :, None] - vary(-14, 14)) ** 2 < vary(2, 5) ** 2
+    image = background * (1 + slope[..., None])
+    image = np.where(blob[..., None], vary(0, 255, 1, 1, 3), image)
+    image = np.where(mask[..., None], colour, image)
+    image += vary(5, 30)[..., None] * rng.standard_normal(image.shape, np.float32)
+    return np.clip(np.rint(image), 0, 255).astype(np.uint8)
+
+
+def inside(label, u, v):
+    """Which points (u, v) of a shape's own axes belong to it; u and v of the same shape, any."""
+    largest, distance = np.maximum(np.abs(u), np.abs(v)), np.hypot(u, v)
+    name = CLASSES[label]
+    if name == "disc":
+        return distance < 0.95
+    if name == "ring":
+        return (distance < 1) & (distance > 0.6)
+    if name == "square":
+        return largest < 0.85
+    if name == "frame":
+        return (largest < 0.9) & (largest > 0.55)
+    if name == "triangle":
+        return (v < 0.8) & (v > 2 * np.abs(u) - 1)
+    if name == "diamond":
+        return np.abs(u) + np.abs(v) < 1
+    if name == "plus":
+        return (np.minimum(np.abs(u), np.abs(v)) < 0.25) & (largest < 1)
+    if name == "cross":
+        return (np.abs(np.abs(u) - np.abs(v)) < 0.35) & (largest < 0.9)
+    if name == "bars":
+        return (np.abs(np.sin(1.5 * np.pi * v)) > 0.7) & (largest < 0.95)
+    return ((np.floor(u * 2) + np.floor(v * 2)) % 2 == 0) & (largest < 1)
