@@ -15,16 +15,16 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 
 class CheckpointError(RuntimeError):
-    """A file of weights or of a training is damaged or belongs to something else; the message names it and says what to do."""
+    """A file of weights or of a training is damaged or not the right one; the message names it and says what to do."""
 
 
 def checkpoint_dir():
-    """Where trainings are kept: $CHECKPOINT_DIR (a mounted Drive, for instance), else `checkpoints/` in the repository."""
+    """Where trainings are kept: $CHECKPOINT_DIR (a mounted Drive, say), else `checkpoints/` in the repository."""
     return Path(os.environ.get("CHECKPOINT_DIR") or REPOSITORY / "checkpoints").expanduser()
 
 
 def save_file(content, path):
-    """Write `content` (tensors, numbers, texts, lists, dictionaries) so that `path` is either the old file or the whole new one."""
+    """Write `content` (tensors and plain values) so that `path` is either the old file or the whole new one."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.{os.getpid()}.part")
@@ -39,14 +39,16 @@ def save_file(content, path):
 
 
 def load_file(path, device="cpu"):
-    """What `save_file` wrote, its tensors on `device`. Raises FileNotFoundError, and CheckpointError for a damaged file."""
+    """What `save_file` wrote, tensors on `device`. Raises FileNotFoundError, or CheckpointError for a damaged file."""
     try:
         return torch.load(path, map_location=device, weights_only=True)
     except FileNotFoundError:
         raise
     except (RuntimeError, EOFError, OSError, ValueError, KeyError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise CheckpointError(f"{path} is damaged or is no checkpoint ({reason}): delete it, then train or fetch it again") from error
+        raise CheckpointError(
+            f"{path} is damaged or is no checkpoint ({reason}): delete it, then train or fetch it again"
+        ) from error
 
 
 def save_weights(model, path, **about):
@@ -87,8 +89,8 @@ class Run:
     finished   whether the last epoch was reached
     path       the file, or None where `name` is None: nothing is kept then
 
-    `identity` says what is trained, as plain values; the file's name ends with its fingerprint, so that a changed model,
-    data set or knob gets a file of its own.
+    `identity` says what is trained, as plain values; the file's name ends with its fingerprint, so that a changed
+    model, data set or knob gets a file of its own.
     """
 
     def __init__(self, name, identity, epochs, device, dtype, **parts):
@@ -142,11 +144,14 @@ class Run:
             theirs = load_file(others[-1]).get("identity", {})
         except (CheckpointError, AttributeError):
             theirs = {}
-        changed = [key for key in sorted(self.identity.keys() | theirs.keys()) if self.identity.get(key) != theirs.get(key)]
-        print(f"{others[-1].name} was trained with another {' and '.join(changed) or 'setting'}; this run is kept in {self.path.name}")
+        changed = [
+            key for key in sorted(self.identity.keys() | theirs.keys()) if self.identity.get(key) != theirs.get(key)
+        ]
+        differs = " and ".join(changed) or "setting"
+        print(f"{others[-1].name} was trained with another {differs}; this run is kept in {self.path.name}")
 
     def record(self, epoch, results, learning_rate, seconds, count):
-        """Append one epoch: `results` maps a split to its (loss, accuracy), `count` examples took `seconds` to train on."""
+        """Append one epoch: (loss, accuracy) of each split, and the `seconds` of training on `count` examples."""
         row = {"epoch": epoch, "learning_rate": learning_rate, "seconds": seconds, "per_second": count / seconds}
         for split, (loss, accuracy) in results.items():
             row[f"{split}_loss"], row[f"{split}_accuracy"] = loss, accuracy
@@ -180,7 +185,9 @@ class Run:
 
     def made(self):
         """Where, in which precision and when this run was made, in words."""
-        stretches = [f"{s['hardware']}, {s['precision']}, torch {s['versions']['torch']}, {s['date']}" for s in self.sessions]
+        stretches = [
+            f"{s['hardware']}, {s['precision']}, torch {s['versions']['torch']}, {s['date']}" for s in self.sessions
+        ]
         minutes = sum(self.history.get("seconds", [])) / 60
         return f"{' then '.join(stretches)}, {minutes:.1f} min of training"
 

@@ -3,6 +3,7 @@
 import hashlib
 import http.client
 import io
+import math
 import os
 import pickle
 import sys
@@ -61,7 +62,7 @@ def file_sha256(path):
 
 
 def download(addresses, path, sha256, timeout=30):
-    """Fetch `path` from the first of `addresses` that serves the file with this SHA-256; nothing if it is there already.
+    """Fetch `path` from the first of `addresses` that serves it with this SHA-256, unless it is there already.
 
     `timeout` is in seconds, for the connection and for each read. The file appears under its name only when it is
     complete and right. Raises DataError, with what each address answered and what to do, when all of them fail.
@@ -127,9 +128,9 @@ class ImageData:
 
 
 def load_cifar10(val_size=5000):
-    """CIFAR-10 (Krizhevsky 2009), downloaded once: 50,000 - val_size training pictures, val_size for choices, 10,000 for the test.
+    """CIFAR-10 (Krizhevsky 2009), downloaded once: 50,000 pictures to train and validate on, 10,000 for the test.
 
-    The paper splits 45,000 / 5,000 (section 4.2) and does not say how; here the last `val_size` of the training pictures,
+    The paper splits 45,000 / 5,000 (section 4.2) and does not say how; here the last `val_size` of the 50,000,
     which lie in random order, are held out. With `val_size=0` the training set is the whole 50,000. Raises DataError
     when it cannot be fetched or the file is damaged.
     """
@@ -146,7 +147,9 @@ def load_cifar10(val_size=5000):
         if tuple(a.shape for a in found) != expected or any(a.dtype != np.uint8 for a in found):
             raise ValueError("its arrays have other shapes or types")
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} is damaged or not CIFAR-10 ({error}): delete it and run this again to fetch it anew") from error
+        raise DataError(
+            f"{path} is damaged or not CIFAR-10 ({error}): delete it and run this again to fetch it anew"
+        ) from error
     images, labels, test_images, test_labels = found
     cut = len(images) - val_size
     return ImageData(
@@ -201,7 +204,7 @@ def save_arrays(path, arrays):
 
 
 def load_shapes(train=2000, val=500, test=500, seed=0):
-    """The generated data set `shapes` (see `utils/shapes.py`) in these sizes: what scale quick trains on, never real data."""
+    """The generated pictures of `utils/shapes.py` in these sizes: what scale quick trains on, in place of real data."""
     images, labels = shapes.make_shapes(train + val + test, seed)
     pixels = images[:train].reshape(-1, 3) / 255
     first, second = train, train + val
@@ -222,7 +225,7 @@ def as_split(images, labels):
 
 
 class ImageLoader:
-    """Batches of a split, (B, 3, H, W) float32 and labels (B,), made on `device` from one uint8 tensor that lives there.
+    """Batches of a split, float32 (B, 3, H, W) and int64 (B,), made on `device` from one uint8 tensor that lives there.
 
     data        an ImageData; `split` is "train", "val" or "test"
     shuffle     the order is drawn from (seed, epoch): setting `loader.epoch` repeats an epoch exactly, on any device.
@@ -244,7 +247,7 @@ class ImageLoader:
         self.scale = 1 / (255 * torch.tensor(data.std, device=device).view(3, 1, 1))
 
     def __len__(self):
-        return -(-self.count // self.batch_size)
+        return math.ceil(self.count / self.batch_size)
 
     def __iter__(self):
         generator = torch.Generator().manual_seed(1_000_003 * self.seed + self.epoch)  # on the CPU: the same everywhere
@@ -270,7 +273,9 @@ class ImageLoader:
     def describe(self):
         """What a training on this loader depends on, as plain values: part of a run's fingerprint."""
         digest = hashlib.sha256(self.images.cpu().numpy().tobytes() + self.labels.cpu().numpy().tobytes())
-        settings = {key: getattr(self, key) for key in ("split", "batch_size", "shuffle", "augment", "padding", "flip", "seed")}
+        settings = {
+            key: getattr(self, key) for key in ("split", "batch_size", "shuffle", "augment", "padding", "flip", "seed")
+        }
         return {"data": self.data.name, "sha256": digest.hexdigest()[:16], "count": self.count, **settings}
 
 

@@ -108,7 +108,7 @@ def versions():
 def set_seed(seed):
     """Seed Python, NumPy and torch (every device)."""
     random.seed(seed)
-    np.random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 – the global state is what a notebook's own np.random calls draw from
     torch.manual_seed(seed)
 
 
@@ -132,7 +132,7 @@ def run_scale(choice=None, verbose=True):
     _scale = scale
     if verbose:
         others = " | ".join(s for s in SCALES if s != scale)
-        print(f'Scale: {scale} ({why}). To choose another: run_scale("…") with {others}, or set RUN_SCALE before the start.')
+        print(f'Scale: {scale} ({why}). Others: run_scale("…") with {others}, or RUN_SCALE in the environment.')
     return scale
 
 

@@ -33,7 +33,7 @@ def describe_model(model):
 
 
 def describe_optimizer(optimizer):
-    """The class and the hyperparameters of an optimiser; options that are off are left out, since torch adds new ones."""
+    """The class and hyperparameters of an optimiser; options that are off are left out, as torch adds new ones."""
     skip = {"params", "decoupled_weight_decay"}
     groups = [
         {k: plain(v) for k, v in group.items() if k not in skip and v is not None and v is not False}
@@ -47,7 +47,15 @@ def describe_scheduler(scheduler):
     """The class and the settings of a learning-rate schedule, functions by their source; None stays None."""
     if scheduler is None:
         return None
-    moving = {"last_epoch", "_step_count", "_last_lr", "_get_lr_called_within_step", "_is_initial", "verbose", "lr_lambdas"}
+    moving = {
+        "last_epoch",
+        "_step_count",
+        "_last_lr",
+        "_get_lr_called_within_step",
+        "_is_initial",
+        "verbose",
+        "lr_lambdas",
+    }
     state = {k: plain(v) for k, v in scheduler.state_dict().items() if k not in moving}
     functions = [describe_function(f) for f in getattr(scheduler, "lr_lambdas", [])]
     return {"class": type(scheduler).__name__, "state": state, "functions": functions}
@@ -64,7 +72,11 @@ def settings(module):
     """A submodule's arguments: torch's own layers as they print themselves, ours by their plain attributes."""
     if is_torch(type(module)):
         return module.extra_repr()
-    return {k: plain(v) for k, v in sorted(vars(module).items()) if not k.startswith("_") and k != "training" and is_plain(v)}
+    return {
+        k: plain(v)
+        for k, v in sorted(vars(module).items())
+        if not k.startswith("_") and k != "training" and is_plain(v)
+    }
 
 
 def source_of(thing, seen=None):
@@ -110,7 +122,7 @@ def code_of(function):
 
 
 def global_names(code):
-    """Every global that a code object, or one nested in it, reads; attributes and locals of the same name do not count."""
+    """Every global that a code object, or one nested in it, reads; attributes and locals do not count."""
     names = {i.argval for i in dis.get_instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):

@@ -36,14 +36,16 @@ class Progress:
             self.foretell()
 
     def foretell(self):
-        """How long the rest will take, from the first steps; a picture costs about a third as much without its gradient."""
+        """Say how long the rest will take, by the first steps; a picture without gradients costs about a third."""
         self.foretold = True
         step = (time.perf_counter() - self.begin) / (self.steps - WARM_UP)
         extra = sum(loader.count for loader in self.evaluate_on.values()) / self.loader.count / 3
         epochs = self.run.epochs - len(self.run.history["epoch"])
         seconds = step * len(self.loader) * (1 + extra) * epochs
         self.bar.clear()
-        print(f"About {in_words(seconds)} for {epochs} epoch{'s' * (epochs != 1)}; interrupting the cell ends it early.")
+        print(
+            f"About {in_words(seconds)} for {epochs} epoch{'s' * (epochs != 1)}; interrupting the cell ends it early."
+        )
 
     def end_epoch(self):
         self.bar.close()

@@ -1,4 +1,4 @@
-"""The training loop: one epoch, one evaluation, and `fit`, which strings them together, keeps the file and can be stopped."""
+"""The training loop: one epoch, one evaluation, and `fit`, which strings them together and survives interruptions."""
 
 import math
 import time
@@ -55,7 +55,18 @@ def evaluate(model, loader, device, dtype=torch.float32, objective=classificatio
     return loss / count, right / count
 
 
-def fit(model, train_loader, optimizer, scheduler, epochs, device, evaluate_on, objective=classification, name=None, knobs=None):
+def fit(
+    model,
+    train_loader,
+    optimizer,
+    scheduler,
+    epochs,
+    device,
+    evaluate_on,
+    objective=classification,
+    name=None,
+    knobs=None,
+):
     """Train for `epochs`, evaluating after each on every loader of `evaluate_on` ({"val": loader, …}). Returns a `Run`.
 
     `run.history` has one entry an epoch in each list: "epoch", "train_loss", "train_accuracy", "val_loss", …,
@@ -86,9 +97,9 @@ def fit(model, train_loader, optimizer, scheduler, epochs, device, evaluate_on, 
             progress.end_epoch()
     except KeyboardInterrupt:
         progress.interrupted()
-        if not run.history["epoch"]:  # leave one entry, of the untrained or half-trained model, to the cells that follow
-            results = {split: evaluate(model, loader, device, dtype, objective) for split, loader in evaluate_on.items()}
-            run.record(0, {"train": (math.nan, math.nan)} | results, rate, math.nan, 0)
+        if not run.history["epoch"]:  # leave one entry to the cells that follow, whatever the model can do by now
+            scores = {split: evaluate(model, loader, device, dtype, objective) for split, loader in evaluate_on.items()}
+            run.record(0, {"train": (math.nan, math.nan), **scores}, math.nan, math.nan, 0)
     return run
 
 

@@ -1,4 +1,6 @@
-"""Residual networks: He, Zhang, Ren & Sun, "Deep Residual Learning for Image Recognition", CVPR 2016 (arXiv:1512.03385).
+"""Residual networks: He, Zhang, Ren & Sun, "Deep Residual Learning for Image Recognition", CVPR 2016.
+
+Paper: https://arxiv.org/abs/1512.03385
 
     resnet18, resnet34, resnet50, resnet101, resnet152    the ImageNet nets of Table 1
     plain18, plain34                                      the same nets without shortcuts (section 4.1)
@@ -40,7 +42,7 @@ class ZeroPadShortcut(nn.Module):
 
 
 def make_shortcut(option, in_channels, out_channels, stride):
-    """What carries x around a block (section 3.3), or None where that is x itself. `option` is one of "A", "B", "C"."""
+    """What carries x around a block (section 3.3), by option "A", "B" or "C"; None where that is x itself."""
     same_shape = stride == 1 and in_channels == out_channels
     if same_shape and option != "C":
         return None
@@ -118,9 +120,9 @@ class ResNet(nn.Module):
     layers         blocks in each stage, for example (3, 4, 6, 3); every stage but the first halves the resolution
     num_classes    size of the output: (B, 3, H, W) pictures -> (B, num_classes) logits
     widths         channels of each stage, before the block's expansion
-    stem           "imagenet": 7x7 convolution with stride 2, then 3x3 max pooling with stride 2; "cifar": one 3x3 convolution
-    shortcut       "A": zero padding, no parameters; "B": projection where the shape changes; "C": projection everywhere;
-                   None: no shortcut, a plain network
+    stem           "imagenet": 7x7 convolution, stride 2, then 3x3 max pooling, stride 2; "cifar": one 3x3 convolution
+    shortcut       "A": zero padding, no parameters; "B": projection where the shape changes;
+                   "C": projection everywhere; None: no shortcut, a plain network
     stride_in_1x1  where a Bottleneck strides: True as in the paper, False as in torchvision
 
     Raises ValueError for an unknown shortcut or stem, for `layers` and `widths` of different lengths, and in `forward`
@@ -144,7 +146,9 @@ class ResNet(nn.Module):
         if stem not in ("imagenet", "cifar"):
             raise ValueError(f'stem is {stem!r}; expected "imagenet" or "cifar"')
         if len(layers) != len(widths):
-            raise ValueError(f"layers {tuple(layers)} and widths {tuple(widths)} differ in length; expected one of each a stage")
+            raise ValueError(
+                f"layers {tuple(layers)} and widths {tuple(widths)} differ in length; expected one of each a stage"
+            )
         channels = widths[0]
         if stem == "imagenet":
             self.conv1 = nn.Conv2d(3, channels, kernel_size=7, stride=2, padding=3, bias=False)
@@ -170,7 +174,8 @@ class ResNet(nn.Module):
     def forward(self, x):
         if x.ndim != 4 or x.shape[1] != 3 or min(x.shape[2:]) < self.min_size:
             raise ValueError(
-                f"input has shape {tuple(x.shape)}; expected (B, 3, H, W) with H and W of at least {self.min_size} pixels"
+                f"input has shape {tuple(x.shape)}; "
+                f"expected (B, 3, H, W) with H and W of at least {self.min_size} pixels"
             )
         x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
         for name in self.stages:
@@ -180,7 +185,7 @@ class ResNet(nn.Module):
 
 
 def init_weights(module):
-    """He initialisation (He et al. 2015) of a convolution; batch norm keeps its 1 and 0, the linear layer torch's default."""
+    """He initialisation (He et al. 2015) of a convolution; batch norm and the linear layer keep torch's default."""
     if isinstance(module, nn.Conv2d):
         nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
@@ -221,10 +226,10 @@ def plain34(num_classes=1000, **options):
 
 
 def cifar_resnet(depth, num_classes=10, shortcut="A"):
-    """The CIFAR nets of section 4.2: 6n + 2 layers, n blocks each of 16, 32 and 64 channels. (B, 3, 32, 32) -> (B, num_classes).
+    """The CIFAR nets of section 4.2: 6n + 2 layers, n blocks each of 16, 32 and 64 channels.
 
-    The paper's depths are 20, 32, 44, 56, 110 and 1202; `shortcut=None` gives its plain nets. Raises ValueError for a
-    depth that is not 6n + 2 with n >= 1.
+    (B, 3, 32, 32) -> (B, num_classes). The paper's depths are 20, 32, 44, 56, 110 and 1202; `shortcut=None`
+    gives its plain nets. Raises ValueError for a depth that is not 6n + 2 with n >= 1.
     """
     n, rest = divmod(depth - 2, 6)
     if rest or n < 1:

@@ -1,0 +1,58 @@
+# make run and make test do all the set-up by themselves. Try: make run NOTEBOOK=resnet/ResNet.ipynb SCALE=cpu
+PYTHON ?= python3
+VENV ?= .venv
+NOTEBOOK ?= resnet/ResNet.ipynb
+SCALE ?= quick
+BIN := $(VENV)/bin
+TOOLS := $(BIN)/python -m tools
+
+.PHONY: help run test execute sync stamp table bench clean
+
+help:  ## what there is
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## /make \1	/' | expand -t 16
+
+run: $(VENV)/.ready  ## execute NOTEBOOK at SCALE (quick, cpu, gpu, paper) into build/, with HTML
+	@$(TOOLS) run $(NOTEBOOK) --scale $(SCALE)
+
+test: $(VENV)/.ready-dev  ## ruff, the unit tests, and every notebook at scale quick
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest -n 2 --dist loadscope --nbval-lax --nbval-current-env --nbval-cell-timeout=300 tests $$(git ls-files '*.ipynb')
+
+execute: $(VENV)/.ready-dev  ## execute NOTEBOOK at SCALE in place and store its outputs
+	@$(TOOLS) execute $(NOTEBOOK) --scale $(SCALE)
+
+sync: $(VENV)/.ready-dev  ## refresh the notebooks' synced cells from the .py files
+	@$(TOOLS) sync
+
+stamp: $(VENV)/.ready-dev  ## write the address REPO=owner/name into every file that names it
+	@$(TOOLS) stamp $(REPO)
+
+table: $(VENV)/.ready-dev  ## fill the READMEs' result tables
+	@$(TOOLS) table
+
+bench: $(VENV)/.ready-dev  ## speed of the data loading, as ratios
+	@$(TOOLS) bench
+
+clean:  ## remove what make run built; trainings and data stay
+	rm -rf build
+
+# A set-up that was broken off leaves .unfinished behind, and the next one starts from an empty environment.
+define install
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+		{ echo "Python 3.10 or later is needed, this is $$($(PYTHON) --version): try make PYTHON=python3.12 …"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "This Python cannot make virtual environments. On Debian or Ubuntu: sudo apt install python3-venv"; exit 1; }
+	@if [ -e $(VENV)/.unfinished ] || ! $(BIN)/python -m pip --version >/dev/null 2>&1; then $(PYTHON) -m venv --clear $(VENV); fi
+	@touch $(VENV)/.unfinished
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(1)
+	@rm $(VENV)/.unfinished
+	@touch $(VENV)/.ready
+endef
+
+$(VENV)/.ready: requirements.txt
+	$(call install,requirements.txt)
+
+$(VENV)/.ready-dev: requirements.txt requirements-dev.txt
+	$(call install,requirements-dev.txt)
+	@touch $(VENV)/.ready-dev

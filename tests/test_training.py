@@ -1,0 +1,257 @@
+"""utils/training.py, progress, checkpoint: resuming to the same bits, recognising runs, stopping early."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from architectures.resnet.resnet import cifar_resnet
+from utils import training
+from utils.checkpoint import Run
+from utils.data import ImageLoader, load_shapes
+from utils.device import set_seed
+from utils.training import evaluate, fit, train_one_epoch
+
+ROOT = Path(__file__).resolve().parent.parent
+
+TRAIN = """
+import os, signal, sys
+import torch
+from architectures.resnet.resnet import cifar_resnet
+from utils.data import ImageLoader, load_shapes
+from utils.device import set_seed
+from utils.training import fit
+
+class Deadly(ImageLoader):
+    def __iter__(self):
+        kill = self.epoch == 1 and "KILL" in os.environ
+        for step, batch in enumerate(super().__iter__()):
+            if kill and step == 2:
+                os.kill(os.getpid(), signal.SIGKILL)
+            yield batch
+
+set_seed(0)
+data = load_shapes(train=80, val=40, test=10)
+model = torch.nn.Sequential(cifar_resnet(8), torch.nn.Dropout(0.2))  # dropout: the random states matter
+loader = Deadly(data, "train", 16, "cpu", shuffle=True, augment=True)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-4)
+scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=3 * len(loader))
+run = fit(model, loader, optimizer, scheduler, 3, "cpu", {"val": ImageLoader(data, "val", 40, "cpu")}, name="T/net")
+assert run.finished
+torch.save({"model": model.state_dict(), "history": run.history}, sys.argv[1])
+"""
+
+
+def train_in_a_process(folder, result, kill=False):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "CHECKPOINT_DIR": str(folder), "RUN_SCALE": "quick"}
+    environment.update({"OMP_NUM_THREADS": "1", **({"KILL": "1"} if kill else {})})
+    command = [sys.executable, "-c", TRAIN, str(result)]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+
+
+def test_a_killed_training_resumes_to_the_same_bits(tmp_path):
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    assert train_in_a_process(whole, tmp_path / "a.pt").returncode == 0
+    killed = train_in_a_process(broken, tmp_path / "b.pt", kill=True)
+    assert killed.returncode == -signal.SIGKILL and not (tmp_path / "b.pt").exists()
+    assert len(list(broken.rglob("*.pt"))) == 1  # the first epoch was kept
+    resumed = train_in_a_process(broken, tmp_path / "b.pt")
+    assert resumed.returncode == 0, resumed.stderr
+    assert "Resuming after epoch 1 of 3" in resumed.stdout
+    a, b = (torch.load(tmp_path / name, weights_only=True) for name in ("a.pt", "b.pt"))
+    assert a["model"].keys() == b["model"].keys()
+    assert all(torch.equal(a["model"][key], b["model"][key]) for key in a["model"])
+    for key in ("epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "learning_rate"):
+        assert a["history"][key] == b["history"][key]
+    assert len(a["history"]["train_loss"]) == 3
+
+
+@pytest.fixture
+def checkpoints(tmp_path, monkeypatch):
+    monkeypatch.setenv("CHECKPOINT_DIR", str(tmp_path))
+    return tmp_path
+
+
+class Net(nn.Module):
+    def __init__(self, width=4):
+        super().__init__()
+        self.conv, self.fc = nn.Conv2d(3, width, 8, stride=8), nn.Linear(width, 10)
+
+    def forward(self, x):
+        return self.fc(self.conv(x).relu().mean((2, 3)))
+
+
+def go(data, model=None, epochs=2, lr=0.05, seed=0, name="T/net", loader_type=ImageLoader, **loader_options):
+    set_seed(seed)
+    model = Net() if model is None else model()
+    loader = loader_type(data, "train", 32, "cpu", shuffle=True, **loader_options)
+    optimizer = torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9)
+    return model, fit(model, loader, optimizer, None, epochs, "cpu", {"val": ImageLoader(data, "val", 32, "cpu")}, name=name)
+
+
+def files(folder):
+    return sorted(path.name for path in folder.rglob("*.pt"))
+
+
+def test_history_and_learning(tiny_shapes, checkpoints, capsys):
+    model, run = go(tiny_shapes, epochs=3)
+    history = run.history
+    assert history["epoch"] == [1, 2, 3] and run.finished
+    expected = {"epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds", "per_second"}
+    assert set(history) == expected and all(len(values) == 3 for values in history.values())
+    assert history["train_loss"][2] < history["train_loss"][0]
+    loss, accuracy = evaluate(model, ImageLoader(tiny_shapes, "val", 7, "cpu"), "cpu")
+    assert loss == pytest.approx(history["val_loss"][-1], rel=1e-5) and accuracy == history["val_accuracy"][-1]
+    said = capsys.readouterr().out
+    assert "interrupting the cell" in said and "epoch   3/3" in said
+
+
+def test_evaluate_by_hand():
+    logits = torch.tensor([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]])
+    loader = [(logits[:2], torch.tensor([0, 0])), (logits[2:], torch.tensor([0]))]
+    loss, accuracy = evaluate(nn.Identity(), loader, "cpu")
+    assert accuracy == pytest.approx(2 / 3)
+    assert loss == pytest.approx(nn.functional.cross_entropy(logits, torch.tensor([0, 0, 0])).item())
+
+
+def test_train_one_epoch_is_plain_gradient_descent():
+    """One parameter, two steps, by hand: loss (w x - y)², learning rate 0.1, halved after the first step."""
+    w = nn.Linear(1, 1, bias=False)
+    nn.init.ones_(w.weight)
+
+    def objective(model, x, y):
+        return ((model(x) - y) ** 2).mean(), torch.tensor(0), len(x)
+
+    loader = [(torch.tensor([[1.0]]), torch.tensor([[3.0]])), (torch.tensor([[2.0]]), torch.tensor([[0.0]]))]
+    optimizer = torch.optim.SGD(w.parameters(), lr=0.1)
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 1, 0.5)
+    scaler = torch.amp.GradScaler("cpu", enabled=False)
+    loss, _ = train_one_epoch(w, loader, optimizer, scheduler, scaler, "cpu", torch.float32, objective)
+    # w = 1: loss 4, gradient -4, w = 1.4; then loss 7.84, gradient 11.2, step 0.05: w = 0.84
+    assert loss == pytest.approx((4 + 7.84) / 2)
+    assert w.weight.item() == pytest.approx(0.84)
+
+
+def test_a_finished_run_is_recognised(tiny_shapes, checkpoints, capsys):
+    first, run = go(tiny_shapes)
+    capsys.readouterr()
+    again, same = go(tiny_shapes)
+    said = capsys.readouterr().out
+    assert "Found this run, finished" in said and "float32" in said and "core" in said and "epoch" not in said
+    assert same.history == run.history and same.sessions == run.sessions
+    assert all(torch.equal(a, b) for a, b in zip(first.state_dict().values(), again.state_dict().values()))
+    assert len(files(checkpoints)) == 1
+
+
+class Edited(Net):
+    def forward(self, x):
+        return self.fc(self.conv(x).relu().amax((2, 3)))
+
+
+Edited.__name__ = Edited.__qualname__ = "Net"  # the same class with another forward, as after an edit
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        dict(lr=0.06),
+        dict(seed=1),
+        dict(epochs=3),
+        dict(augment=True),
+        dict(model=lambda: Net(width=5)),
+        dict(model=Edited),
+    ],
+    ids=["lr", "seed", "epochs", "augment", "argument", "forward"],
+)
+def test_any_change_trains_anew_in_a_file_of_its_own(tiny_shapes, checkpoints, capsys, change):
+    go(tiny_shapes)
+    before = files(checkpoints)
+    capsys.readouterr()
+    go(tiny_shapes, **change)
+    said = capsys.readouterr().out
+    assert "Found" not in said and "was trained with another" in said
+    assert len(files(checkpoints)) == 2 and before[0] in files(checkpoints)
+
+
+def test_plain_is_not_served_the_run_of_shortcut_a(tiny_shapes, checkpoints, capsys):
+    go(tiny_shapes, model=lambda: cifar_resnet(8, shortcut="A"), epochs=1)
+    go(tiny_shapes, model=lambda: cifar_resnet(8, shortcut=None), epochs=1)
+    assert len(files(checkpoints)) == 2 and "Found" not in capsys.readouterr().out
+
+
+def test_another_data_set_is_another_run(tiny_shapes, checkpoints):
+    go(tiny_shapes)
+    go(load_shapes(96, 32, 32, seed=8))
+    assert len(files(checkpoints)) == 2
+
+
+def test_an_edited_loop_is_another_run(tiny_shapes, checkpoints, monkeypatch):
+    go(tiny_shapes)
+
+    def edited(*arguments, **options):
+        return train_one_epoch(*arguments, **options)
+
+    monkeypatch.setattr(training, "train_one_epoch", edited)
+    go(tiny_shapes)
+    assert len(files(checkpoints)) == 2
+
+
+class Interrupting(ImageLoader):
+    stop_at = 0
+
+    def __iter__(self):
+        for step, batch in enumerate(super().__iter__()):
+            if (self.epoch, step) == (self.stop_at + 1, 1):
+                raise KeyboardInterrupt
+            yield batch
+
+
+@pytest.mark.parametrize("stop_at", [0, 2])
+def test_an_interrupt_ends_it_with_what_there_is(tiny_shapes, checkpoints, monkeypatch, capsys, stop_at):
+    monkeypatch.setattr(Interrupting, "stop_at", stop_at)
+    _, run = go(tiny_shapes, epochs=4, loader_type=Interrupting)
+    assert not run.finished and len(run.history["val_accuracy"]) == max(stop_at, 1)
+    assert f"Interrupted after {stop_at} finished epochs of 4" in capsys.readouterr().out
+    model, resumed = go(tiny_shapes, epochs=4)
+    fresh_model, fresh = go(tiny_shapes, epochs=4, name="T/other")
+    assert resumed.finished
+    assert resumed.history["val_loss"] == fresh.history["val_loss"]
+    assert all(torch.equal(a, b) for a, b in zip(model.state_dict().values(), fresh_model.state_dict().values()))
+
+
+def test_without_a_name_nothing_is_kept(tiny_shapes, checkpoints):
+    _, run = go(tiny_shapes, name=None)
+    assert run.finished and run.path is None and run.sessions[0]["precision"] == "float32"
+    assert files(checkpoints) == []
+
+
+def test_sessions_tell_every_machine(tiny_shapes, checkpoints, monkeypatch):
+    monkeypatch.setattr(Interrupting, "stop_at", 1)
+    go(tiny_shapes, epochs=3, loader_type=Interrupting)
+    monkeypatch.setattr("utils.checkpoint.hardware", lambda _: "another chip")
+    _, run = go(tiny_shapes, epochs=3)
+    assert [s["from_epoch"] for s in run.sessions] == [1, 2]
+    assert run.sessions[1]["hardware"] == "another chip" and " then another chip" in run.made()
+
+
+def test_bfloat16_is_used_where_it_is_chosen(tiny_shapes, checkpoints, monkeypatch):
+    seen = []
+
+    class Watching(Net):
+        def forward(self, x):
+            out = super().forward(x)
+            seen.append(out.dtype)
+            return out
+
+    monkeypatch.setattr(training, "choose_precision", lambda _: (torch.bfloat16, "test"))
+    _, run = go(tiny_shapes, model=Watching, epochs=1)
+    assert set(seen) == {torch.bfloat16} and run.sessions[0]["precision"] == "bfloat16"
+
+
+def test_run_without_epochs_is_not_finished():
+    assert not Run(None, {}, 2, "cpu", torch.float32).finished

@@ -1,0 +1,1 @@
+"""The maintainers' command, `python -m tools`: see `tools/__main__.py`."""

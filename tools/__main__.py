@@ -1,0 +1,59 @@
+"""The maintainers' command. `python -m tools COMMAND --help` explains each; the Makefile calls them."""
+
+import argparse
+import sys
+
+from tools import notebooks, repository
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(prog="python -m tools", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    sync = commands.add_parser(
+        "sync", help="refresh the cells that repeat a class, and the setup cells, from their source"
+    )
+    sync.add_argument("--check", action="store_true", help="change nothing; fail where a cell and its source differ")
+
+    for name, text in (
+        ("run", "execute a copy under build/, and make HTML of it"),
+        ("execute", "execute in place and store clean outputs; results go to results/<scale>.json beside the notebook"),
+    ):
+        command = commands.add_parser(name, help=text)
+        command.add_argument("notebook")
+        command.add_argument(
+            "--scale", default="quick" if name == "run" else None, choices=("quick", "cpu", "gpu", "paper")
+        )
+
+    stamp = commands.add_parser(
+        "stamp", help="write the collection's address, owner/name, into every file that names it"
+    )
+    stamp.add_argument("repository")
+
+    commands.add_parser("table", help="fill the result tables of the READMEs from the results/*.json beside them")
+    bench = commands.add_parser("bench", help="images/s of ImageLoader against a torchvision DataLoader, as ratios")
+    bench.add_argument("--rounds", type=int, default=5)
+    bench.add_argument("--steps", type=int, default=12)
+
+    options = parser.parse_args(arguments)
+    try:
+        if options.command == "sync":
+            return notebooks.sync(options.check)
+        if options.command == "run":
+            return notebooks.run(options.notebook, options.scale)
+        if options.command == "execute":
+            return notebooks.execute(options.notebook, options.scale)
+        if options.command == "stamp":
+            return repository.stamp(options.repository)
+        if options.command == "table":
+            return repository.fill_tables()
+        from tools import benchmark
+
+        return benchmark.main(options.rounds, options.steps)
+    except (ValueError, FileNotFoundError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

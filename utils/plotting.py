@@ -1,0 +1,123 @@
+"""Plots that several notebooks share: training histories, picture grids, confusion matrix, worst mistakes.
+
+Each function draws one new figure, for the notebook to show. The colours are Okabe and Ito's: colour-blind readers
+tell them apart.
+"""
+
+import functools
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from matplotlib.ticker import MaxNLocator
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#B8A200")
+STYLE = {
+    "figure.dpi": 80,
+    "figure.facecolor": "white",
+    "axes.facecolor": "white",
+    "axes.grid": True,
+    "grid.color": "#dddddd",
+    "axes.axisbelow": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.prop_cycle": plt.cycler(color=COLOURS),
+    "font.size": 11,
+    "axes.titlesize": 12,
+    "legend.frameon": False,
+    "figure.constrained_layout.use": True,
+}
+
+
+def styled(function):
+    """Draw in the house's style and leave the reader's own settings as they were."""
+
+    @functools.wraps(function)
+    def wrapper(*args, **kwargs):
+        with plt.rc_context(STYLE):
+            return function(*args, **kwargs)
+
+    return wrapper
+
+
+@styled
+def plot_histories(runs, data_name, splits=("train", "val")):
+    """Loss and accuracy against epochs, side by side: a colour for each run, a line style for each split.
+
+    `runs` maps a label to a Run of `fit`; `data_name` stands in the title.
+    """
+    figure, axes = plt.subplots(1, 2, figsize=(11, 4))
+    for colour, (label, run) in zip(COLOURS, runs.items()):
+        history = run.history
+        for split, line in zip(splits, ("--", "-", ":")):
+            options = dict(
+                color=colour,
+                linestyle=line,
+                label=f"{label}, {split}",
+                marker="." if len(history["epoch"]) < 3 else None,
+            )
+            axes[0].plot(history["epoch"], history[f"{split}_loss"], **options)
+            axes[1].plot(history["epoch"], 100 * np.array(history[f"{split}_accuracy"]), **options)
+    axes[0].set(title="Loss", ylabel="cross-entropy (nats)")
+    axes[1].set(title="Accuracy", ylabel="accuracy (%)")
+    for axis in axes:
+        axis.set_xlabel("epoch")
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes[1].legend()
+    figure.suptitle(f"Training on {data_name}")
+
+
+@styled
+def show_images(images, titles=(), columns=10, title="", size=1.2):
+    """A grid of pictures, uint8 or float in [0, 1], (N, H, W, 3) or (N, H, W), each under its own small title."""
+    rows = -(-len(images) // columns)
+    height = size * rows * (1.3 if len(titles) else 1.05) + 0.5 * bool(title)
+    figure, axes = plt.subplots(rows, columns, figsize=(size * columns, height), squeeze=False)
+    for axis in axes.flat:
+        axis.axis("off")
+    for axis, image in zip(axes.flat, images):
+        axis.imshow(np.asarray(image), cmap="gray", interpolation="nearest")
+    for axis, text in zip(axes.flat, titles):
+        axis.set_title(text, fontsize=9)
+    figure.suptitle(title)
+
+
+@styled
+def plot_confusion(labels, predictions, classes, title=""):
+    """Which class is taken for which: a row for each true class, in % of it, a column for each prediction."""
+    n = len(classes)
+    matrix = torch.bincount(
+        n * torch.as_tensor(labels).cpu() + torch.as_tensor(predictions).cpu(), minlength=n * n
+    ).view(n, n)
+    share = 100 * matrix / matrix.sum(1, keepdim=True).clamp(min=1)
+    figure, axis = plt.subplots(figsize=(0.55 * n + 2, 0.5 * n + 1.5))
+    axis.imshow(share, cmap="Blues", vmin=0, vmax=100)
+    axis.grid(False)
+    axis.set(xlabel="predicted", ylabel="true", title=title, xticks=range(n), yticks=range(n))
+    axis.set_xticklabels(classes, rotation=45, ha="right", rotation_mode="anchor")
+    axis.set_yticklabels(classes)
+    for row in range(n):
+        for column in range(n):
+            value = share[row, column].item()
+            if value >= 0.5:
+                axis.text(
+                    column,
+                    row,
+                    f"{value:.0f}",
+                    ha="center",
+                    va="center",
+                    fontsize=9,
+                    color="white" if value > 55 else "black",
+                )
+
+
+@styled
+def show_mistakes(images, labels, probabilities, classes, count=10, title=""):
+    """The `count` wrong answers that the model was surest of. images (N, H, W, 3), probabilities (N, C)."""
+    sure, answers = torch.as_tensor(probabilities).float().cpu().max(dim=1)
+    labels = torch.as_tensor(labels).cpu()
+    wrong = (answers != labels).nonzero().flatten()
+    worst = wrong[sure[wrong].argsort(descending=True)][:count]
+    titles = [f"{classes[answers[i]]} {100 * sure[i]:.0f} %\nis {classes[labels[i]]}" for i in worst]
+    if len(worst):
+        show_images(torch.as_tensor(images).cpu()[worst], titles, columns=min(5, len(worst)), title=title, size=1.8)

@@ -1,0 +1,123 @@
+"""The table *paper · well-known reproduction · ours*: shown in the notebook, and kept as JSON for the READMEs."""
+
+import datetime
+import html
+import json
+import os
+import statistics
+from pathlib import Path
+
+from utils.checkpoint import checkpoint_dir, shown
+from utils.device import current_scale
+
+
+class Report:
+    """A table of results that shows itself in a notebook (`_repr_html_`) and as text (`print`)."""
+
+    def __init__(self, content):
+        self.content = content
+
+    def _repr_html_(self):
+        heads, rows, note = layout(self.content)
+        lines = ["<table><thead><tr>", *(f"<th>{html.escape(h)}</th>" for h in heads), "</tr></thead><tbody>"]
+        for row in rows:
+            lines += ["<tr>", *(f"<td>{html.escape(cell)}</td>" for cell in row), "</tr>"]
+        return "".join([*lines, f"</tbody></table><p>{html.escape(note)}</p>"])
+
+    def __repr__(self):
+        heads, rows, note = layout(self.content)
+        widths = [max(len(line[i]) for line in [heads, *rows]) for i in range(len(heads))]
+        lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in [heads, *rows]]
+        return "\n".join([*lines, note])
+
+    def markdown(self):
+        """The table as GitHub's Markdown, for a README."""
+        heads, rows, note = layout(self.content)
+        lines = [heads, ["---"] * len(heads), *rows]
+        return "\n".join(["| " + " | ".join(line) + " |" for line in lines] + ["", note])
+
+
+def report(notebook, metric, data, split, reproduction, rows):
+    """Show results beside the paper's, and above scale quick keep them. Returns a Report.
+
+    notebook      its name; metric, data and split in words ("test error, %", "CIFAR-10", "45k/5k")
+    reproduction  who published the reproduction, in words
+    rows          dictionaries: "what"; "paper" and "reproduction", numbers, or None where there is none; "runs", a
+                  list of (value, Run), one a seed, empty where this scale does not run it
+    Trainings that were broken off are shown, never kept.
+    """
+    content = {
+        "notebook": notebook,
+        "scale": current_scale(),
+        "metric": metric,
+        "data": data,
+        "split": split,
+        "reproduced_by": reproduction,
+        "date": datetime.date.today().isoformat(),
+        "rows": [as_row(**row) for row in rows],
+    }
+    complete = all(run.finished for row in rows for _, run in row["runs"])
+    if content["scale"] != "quick" and complete:
+        path = results_path(notebook, content["scale"])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(content, indent=1) + "\n")
+        print(f"Kept in {shown(path)}")
+    return Report(content)
+
+
+def as_row(what, paper, reproduction, runs):
+    """One row as plain values: the numbers of each seed, and where, when and how they were made."""
+    return {
+        "what": what,
+        "paper": paper,
+        "reproduction": reproduction,
+        "ours": [round(value, 4) for value, _ in runs],
+        "seeds": [run.identity["seed"] for _, run in runs],
+        "epochs": sorted({run.history["epoch"][-1] for _, run in runs}),
+        "minutes": [round(sum(run.history["seconds"]) / 60, 1) for _, run in runs],
+        "sessions": [session for _, run in runs for session in run.sessions],
+    }
+
+
+def results_path(notebook, scale):
+    """$RESULTS_DIR/<scale>.json (`make execute` sets it to the notebook's results/), else beside the checkpoints."""
+    if os.environ.get("RESULTS_DIR"):
+        return Path(os.environ["RESULTS_DIR"]) / f"{scale}.json"
+    return checkpoint_dir() / scale / notebook / "results.json"
+
+
+def layout(content):
+    """(headings, rows of texts, note) of a table."""
+    heads = [content["metric"], "paper", content["reproduced_by"], f"ours, scale {content['scale']}", "epochs", "seeds"]
+    rows = [
+        [row["what"], number(row["paper"]), number(row["reproduction"]), ours(row["ours"]), *training(row)]
+        for row in content["rows"]
+    ]
+    sessions = [session for row in content["rows"] for session in row["sessions"]]
+    made = unique(f"{s['hardware']}, {s['precision']}, torch {s['versions']['torch']}, {s['date']}" for s in sessions)
+    minutes = sum(sum(row["minutes"]) for row in content["rows"])
+    note = f"Data: {content['data']}, split {content['split']}."
+    return heads, rows, f"{note} Ours: {'; '.join(made)}; {minutes:.0f} min of training." if made else note
+
+
+def training(row):
+    """The epochs and the seeds of a row, in words."""
+    epochs, seeds = (", ".join(str(value) for value in row[key]) for key in ("epochs", "seeds"))
+    return epochs or "–", f"{seeds} (n = {len(row['seeds'])})" if seeds else "–"
+
+
+def number(value):
+    """A number with two decimals; a dash for None."""
+    return "–" if value is None else f"{value:.2f}"
+
+
+def ours(values):
+    """'8.61', '8.61 ± 0.16' over several seeds (standard deviation), or 'not run'."""
+    if not values:
+        return "not run"
+    return number(values[0]) if len(values) == 1 else f"{statistics.mean(values):.2f} ± {statistics.stdev(values):.2f}"
+
+
+def unique(values):
+    """The values in their order, each once."""
+    return list(dict.fromkeys(values))
