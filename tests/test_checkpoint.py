@@ -57,7 +57,9 @@ def test_another_architecture_is_named(tmp_path):
     path = tmp_path / "w.pt"
     C.save_weights(cifar_resnet(8), path)
     for other in (cifar_resnet(14), cifar_resnet(8, shortcut="B"), cifar_resnet(8, num_classes=7)):
-        with pytest.raises(C.CheckpointError, match=r"w\.pt holds the weights of another architecture than this ResNet"):
+        with pytest.raises(
+            C.CheckpointError, match=r"w\.pt holds the weights of another architecture than this ResNet"
+        ):
             C.load_weights(other, path)
     C.save_file({"something": 1}, path)
     with pytest.raises(C.CheckpointError, match="holds no weights"):

@@ -229,13 +229,17 @@ def test_crop_and_flip_by_hand():
 
 
 def test_augmentation_flips_half_and_crops_evenly(tiny_shapes):
-    split = D.Split(torch.arange(32).view(1, 1, 32, 1).expand(4000, 32, 32, 3).to(torch.uint8) + 1, torch.zeros(4000).long())
+    split = D.Split(
+        torch.arange(32).view(1, 1, 32, 1).expand(4000, 32, 32, 3).to(torch.uint8) + 1, torch.zeros(4000).long()
+    )
     data = D.ImageData("ramp", ("a",), (0.0,) * 3, (1.0,) * 3, split, split, split)
     images = torch.cat([i for i, _ in D.ImageLoader(data, "train", 1000, "cpu", augment=True)]) * 255
     middle = images[:, 0, 16].round()
     flipped = (middle[:, 20] < middle[:, 10]).float().mean()
     assert 0.46 < flipped < 0.54
-    black_rows = (images[:, 0, :4].sum(-1) == 0).sum(1)  # rows of padding at the top: 0 to 4, four of nine offsets each once
+    black_rows = (images[:, 0, :4].sum(-1) == 0).sum(
+        1
+    )  # rows of padding at the top: 0 to 4, four of nine offsets each once
     for rows in (1, 2, 3, 4):
         assert 0.08 < (black_rows == rows).float().mean() < 0.145
 

@@ -224,4 +224,6 @@ def test_the_kept_weights_reach_their_stated_accuracy(cifar10):
 
     model, about = R.resnet20_cifar10()
     _, accuracy = evaluate(model, ImageLoader(cifar10, "test", 500, "cpu"), "cpu")
-    assert accuracy == pytest.approx(about["test_accuracy"], abs=3e-4)  # up to three pictures, for another chip's rounding
+    assert accuracy == pytest.approx(
+        about["test_accuracy"], abs=3e-4
+    )  # up to three pictures, for another chip's rounding

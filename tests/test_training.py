@@ -86,12 +86,23 @@ class Net(nn.Module):
         return self.fc(self.conv(x).relu().mean((2, 3)))
 
 
-def go(data, model=None, epochs=2, lr=0.05, seed=0, name="T/net", loader_type=ImageLoader, **loader_options):
+def go(
+    data,
+    model=None,
+    epochs=2,
+    lr=0.05,
+    seed=0,
+    name="T/net",
+    loader_type=ImageLoader,
+    train_epoch=train_one_epoch,
+    **loader_options,
+):
     set_seed(seed)
     model = Net() if model is None else model()
     loader = loader_type(data, "train", 32, "cpu", shuffle=True, **loader_options)
     optimizer = torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9)
-    return model, fit(model, loader, optimizer, None, epochs, "cpu", {"val": ImageLoader(data, "val", 32, "cpu")}, name=name)
+    evaluate_on = {"val": ImageLoader(data, "val", 32, "cpu")}
+    return model, fit(model, loader, optimizer, None, epochs, "cpu", evaluate_on, train_epoch=train_epoch, name=name)
 
 
 def files(folder):
@@ -102,7 +113,16 @@ def test_history_and_learning(tiny_shapes, checkpoints, capsys):
     model, run = go(tiny_shapes, epochs=3)
     history = run.history
     assert history["epoch"] == [1, 2, 3] and run.finished
-    expected = {"epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds", "per_second"}
+    expected = {
+        "epoch",
+        "train_loss",
+        "train_accuracy",
+        "val_loss",
+        "val_accuracy",
+        "learning_rate",
+        "seconds",
+        "per_second",
+    }
     assert set(history) == expected and all(len(values) == 3 for values in history.values())
     assert history["train_loss"][2] < history["train_loss"][0]
     loss, accuracy = evaluate(model, ImageLoader(tiny_shapes, "val", 7, "cpu"), "cpu")
@@ -190,15 +210,16 @@ def test_another_data_set_is_another_run(tiny_shapes, checkpoints):
     assert len(files(checkpoints)) == 2
 
 
-def test_an_edited_loop_is_another_run(tiny_shapes, checkpoints, monkeypatch):
-    go(tiny_shapes)
+def test_an_edited_loop_is_used_and_is_another_run(tiny_shapes, checkpoints):
+    calls = []
 
     def edited(*arguments, **options):
+        calls.append(1)
         return train_one_epoch(*arguments, **options)
 
-    monkeypatch.setattr(training, "train_one_epoch", edited)
     go(tiny_shapes)
-    assert len(files(checkpoints)) == 2
+    go(tiny_shapes, train_epoch=edited)
+    assert len(files(checkpoints)) == 2 and len(calls) == 2
 
 
 class Interrupting(ImageLoader):

@@ -89,7 +89,7 @@ def plot_confusion(labels, predictions, classes, title=""):
     matrix = torch.bincount(
         n * torch.as_tensor(labels).cpu() + torch.as_tensor(predictions).cpu(), minlength=n * n
     ).view(n, n)
-    share = 100 * matrix / matrix.sum(1, keepdim=True).clamp(min=1)
+    share = (100 * matrix / matrix.sum(1, keepdim=True).clamp(min=1)).numpy()
     figure, axis = plt.subplots(figsize=(0.55 * n + 2, 0.5 * n + 1.5))
     axis.imshow(share, cmap="Blues", vmin=0, vmax=100)
     axis.grid(False)
@@ -98,7 +98,7 @@ def plot_confusion(labels, predictions, classes, title=""):
     axis.set_yticklabels(classes)
     for row in range(n):
         for column in range(n):
-            value = share[row, column].item()
+            value = share[row, column]
             if value >= 0.5:
                 axis.text(
                     column,

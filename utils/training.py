@@ -64,6 +64,7 @@ def fit(
     device,
     evaluate_on,
     objective=classification,
+    train_epoch=train_one_epoch,
     name=None,
     knobs=None,
 ):
@@ -73,11 +74,12 @@ def fit(
     "learning_rate", "seconds" (of training alone), "per_second" (examples). With `name` ("ResNet/resnet20") the run is
     kept after each epoch, taken up again after a break, and recognised when it is finished. An interrupt (the stop
     button) ends it with what there is. `knobs` are plain values that belong to the run's identity besides those that
-    it finds out by itself. A loader yields batches, and has `len`, `count`, `epoch` and `describe()`: see ImageLoader.
+    it finds out by itself; a notebook that shows the loop passes its own as `train_epoch`. A loader yields batches, and
+    has `len`, `count`, `epoch` and `describe()`: see ImageLoader.
     """
     dtype, _ = choose_precision(device)
     scaler = torch.amp.GradScaler(torch.device(device).type, init_scale=2.0**12, enabled=dtype == torch.float16)
-    identity = identify(model, train_loader, optimizer, scheduler, epochs, evaluate_on, objective, knobs)
+    identity = identify(model, train_loader, optimizer, scheduler, epochs, evaluate_on, objective, train_epoch, knobs)
     parts = dict(model=model.to(device), optimizer=optimizer, scheduler=scheduler, scaler=scaler)
     run = Run(name, identity, epochs, device, dtype, **parts)
     run.resume()
@@ -88,7 +90,7 @@ def fit(
             rate, start = optimizer.param_groups[0]["lr"], time.perf_counter()
             progress.start_epoch(epoch)
             train_options = (optimizer, scheduler, scaler, device, dtype, objective, progress.step)
-            results = {"train": train_one_epoch(model, train_loader, *train_options)}
+            results = {"train": train_epoch(model, train_loader, *train_options)}
             seconds = time.perf_counter() - start
             for split, loader in evaluate_on.items():
                 results[split] = evaluate(model, loader, device, dtype, objective)
@@ -103,7 +105,7 @@ def fit(
     return run
 
 
-def identify(model, train_loader, optimizer, scheduler, epochs, evaluate_on, objective, knobs):
+def identify(model, train_loader, optimizer, scheduler, epochs, evaluate_on, objective, train_epoch, knobs):
     """Everything that decides what a training does, as plain values: its fingerprint is the run's identity."""
     return {
         "model": fingerprint.describe_model(model),
@@ -112,7 +114,7 @@ def identify(model, train_loader, optimizer, scheduler, epochs, evaluate_on, obj
         "optimizer": fingerprint.describe_optimizer(optimizer),
         "scheduler": fingerprint.describe_scheduler(scheduler),
         "objective": fingerprint.describe_function(objective),
-        "loop": fingerprint.digest(fingerprint.code_of(train_one_epoch)),
+        "loop": fingerprint.digest(fingerprint.code_of(train_epoch)),
         "epochs": epochs,
         "knobs": fingerprint.plain(knobs or {}),
         "seed": torch.initial_seed(),  # the last one that set_seed was given

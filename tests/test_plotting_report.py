@@ -1,0 +1,146 @@
+"""utils/plotting.py and utils/report.py: what they draw, what they keep, what they refuse to keep."""
+
+import json
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+
+from tools import repository
+from utils import plotting, report
+
+
+class FakeRun:
+    def __init__(self, epochs=3, seed=0, finished=True):
+        self.history = {"epoch": list(range(1, epochs + 1)), "seconds": [60.0] * epochs}
+        for split in ("train", "val"):
+            self.history[f"{split}_loss"] = [1 / (i + 1) for i in range(epochs)]
+            self.history[f"{split}_accuracy"] = [0.5 + 0.1 * i for i in range(epochs)]
+        self.finished, self.identity = finished, {"seed": seed}
+        session = {"hardware": "2 chips", "precision": "float32", "versions": {"torch": "2.11"}, "date": "2026-11-21"}
+        self.sessions = [session]
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+def test_histories_of_several_runs():
+    before = dict(plt.rcParams)
+    plotting.plot_histories({"A": FakeRun(), "B": FakeRun(5)}, "CIFAR-10")
+    figure = plt.gcf()
+    loss, accuracy = figure.axes
+    assert len(loss.lines) == len(accuracy.lines) == 4
+    assert list(accuracy.lines[0].get_ydata()) == pytest.approx([50, 60, 70])
+    assert "nats" in loss.get_ylabel() and "%" in accuracy.get_ylabel() and loss.get_xlabel() == "epoch"
+    assert "CIFAR-10" in figure.get_suptitle()
+    assert {line.get_color() for line in loss.lines} == set(plotting.COLOURS[:2])
+    assert dict(plt.rcParams) == before
+
+
+@pytest.mark.parametrize("epochs", [0, 1])
+def test_histories_of_an_interrupted_run(epochs):
+    plotting.plot_histories({"A": FakeRun(epochs)}, "shapes")
+    assert len(plt.gcf().axes[0].lines[0].get_xdata()) == epochs
+
+
+def test_image_grid():
+    plotting.show_images(np.zeros((7, 8, 8, 3), np.uint8), [str(i) for i in range(7)], columns=5)
+    axes = plt.gcf().axes
+    assert len(axes) == 10 and [len(axis.images) for axis in axes] == [1] * 7 + [0] * 3
+    assert axes[6].get_title() == "6" and not axes[9].axison
+    plotting.show_images(torch.rand(2, 8, 8), columns=2)
+    assert len(plt.gcf().axes) == 2
+
+
+def test_confusion_matrix_is_in_percent_of_the_true_class():
+    plotting.plot_confusion(torch.tensor([0, 0, 0, 0, 1]), torch.tensor([0, 0, 0, 1, 1]), ("cat", "dog", "none"))
+    axis = plt.gcf().axes[0]
+    assert np.allclose(axis.images[0].get_array(), [[75, 25, 0], [0, 100, 0], [0, 0, 0]])
+    assert [(text.get_position(), text.get_text()) for text in axis.texts] == [
+        ((0, 0), "75"),
+        ((1, 0), "25"),
+        ((1, 1), "100"),
+    ]
+    assert axis.get_xlabel() == "predicted" and axis.get_ylabel() == "true"
+
+
+def test_worst_mistakes_come_first():
+    probabilities = torch.tensor([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6], [0.99, 0.01]])
+    images = np.arange(4, dtype=np.uint8).reshape(4, 1, 1, 1).repeat(3, axis=3)
+    plotting.show_mistakes(images, torch.tensor([0, 0, 0, 1]), probabilities, ("cat", "dog"), count=2)
+    axes = plt.gcf().axes
+    assert [axis.images[0].get_array()[0, 0, 0] for axis in axes] == [3, 1]
+    assert axes[0].get_title() == "cat 99 %\nis dog"
+    plt.close("all")
+    plotting.show_mistakes(images[:1], torch.tensor([0]), probabilities[:1], ("cat", "dog"))  # none is wrong
+    assert plt.get_fignums() == []
+
+
+def rows(*runs):
+    return [
+        dict(what="ResNet-20", paper=8.75, reproduction=8.27, runs=list(runs)),
+        dict(what="ResNet-32 <b>", paper=7.51, reproduction=None, runs=[]),
+    ]
+
+
+def make(*runs):
+    return report.report("ResNet", "test error (%)", "CIFAR-10", "45k/5k", "someone", rows(*runs))
+
+
+def test_report_shows_and_keeps(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("utils.report.current_scale", lambda: "cpu")
+    monkeypatch.setenv("RESULTS_DIR", str(tmp_path / "results"))
+    table = make((8.7, FakeRun()), (8.9, FakeRun(seed=1)))
+    kept = json.loads((tmp_path / "results" / "cpu.json").read_text())
+    assert kept["rows"][0]["ours"] == [8.7, 8.9] and kept["rows"][0]["seeds"] == [0, 1]
+    assert kept["rows"][0]["minutes"] == [3.0, 3.0] and kept["split"] == "45k/5k" and kept["data"] == "CIFAR-10"
+    assert kept["rows"][0]["sessions"][0]["hardware"] == "2 chips"
+    for text in (repr(table), table._repr_html_(), table.markdown()):
+        for part in (
+            "8.80 ± 0.14",
+            "8.75",
+            "8.27",
+            "0, 1 (n = 2)",
+            "not run",
+            "2 chips, float32, torch 2.11",
+            "45k/5k",
+            "cpu",
+        ):
+            assert part in text
+    assert "<b>" not in table._repr_html_() and "&lt;b&gt;" in table._repr_html_()
+
+
+def test_report_without_a_results_folder_lies_beside_the_checkpoints(tmp_path, monkeypatch):
+    monkeypatch.setattr("utils.report.current_scale", lambda: "gpu")
+    monkeypatch.delenv("RESULTS_DIR", raising=False)
+    monkeypatch.setenv("CHECKPOINT_DIR", str(tmp_path))
+    make((8.7, FakeRun()))
+    assert (tmp_path / "gpu" / "ResNet" / "results.json").exists()
+
+
+@pytest.mark.parametrize(("scale", "finished"), [("quick", True), ("cpu", False)])
+def test_report_does_not_keep_quick_or_broken_off_runs(tmp_path, monkeypatch, scale, finished):
+    monkeypatch.setattr("utils.report.current_scale", lambda: scale)
+    monkeypatch.setenv("RESULTS_DIR", str(tmp_path))
+    assert "8.70" in repr(make((8.7, FakeRun(finished=finished))))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_tables_of_a_readme(tmp_path, monkeypatch):
+    monkeypatch.setattr("utils.report.current_scale", lambda: "cpu")
+    monkeypatch.setenv("RESULTS_DIR", str(tmp_path / "resnet" / "results"))
+    make((8.7, FakeRun()))
+    readme = tmp_path / "README.md"
+    readme.write_text("before\n<!-- table: resnet -->\nold\n<!-- end of table -->\nafter\n")
+    monkeypatch.setattr(repository, "ROOT", tmp_path)
+    monkeypatch.setattr(repository, "files", lambda *_: [readme])
+    repository.fill_tables()
+    text = readme.read_text()
+    assert "| ResNet-20 | 8.75 | 8.27 | 8.70 | 3 | 0 (n = 1) |" in text and "old" not in text
+    assert "`gpu` and `paper`: not run" in text and text.startswith("before\n") and text.endswith("after\n")
+    repository.fill_tables()
+    assert readme.read_text() == text

@@ -1,0 +1,215 @@
+"""The repository as a whole: its notebooks, its address, its imports, its two commands."""
+
+import ast
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from tools import notebooks, repository
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTEBOOKS = repository.files(".ipynb")
+MODULES = [
+    path for path in repository.files(".py") if path.parts[len(ROOT.parts)] in ("architectures", "utils", "tools")
+]
+MODULES = [path for path in MODULES if path.name not in ("setup_cell.py", "__main__.py")]
+
+
+def relative(path):
+    return str(path.relative_to(ROOT))
+
+
+def test_there_are_notebooks_and_modules():
+    assert ROOT / "resnet" / "ResNet.ipynb" in NOTEBOOKS
+    assert {"utils/data.py", "utils/training.py", "architectures/resnet/resnet.py"} <= set(map(relative, MODULES))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=relative)
+def test_synced_cells_equal_their_source(path):
+    book = nbformat.read(path, as_version=4)
+    stale = [cell.source.splitlines()[0] for cell, _ in notebooks.stale_cells(path, book)]
+    assert not stale, (
+        f"edit the .py file (or tools/setup_cell.py), then run `make sync`; stale in {relative(path)}: {stale}"
+    )
+    code = [cell.source for cell in book.cells if cell.cell_type == "code"]
+    assert code[0].startswith(notebooks.SETUP_MARKER), "a notebook begins with the setup cell"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=relative)
+def test_stored_outputs_are_those_of_one_clean_run(path):
+    book = nbformat.read(path, as_version=4)
+    nbformat.validate(book)
+    code = [cell for cell in book.cells if cell.cell_type == "code" and cell.source.strip()]
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1)), "not executed once, top to bottom"
+    outputs = [output for cell in code for output in cell.outputs]
+    assert any(output.output_type == "display_data" for output in outputs), "no plot is stored"
+    assert not [output for output in outputs if output.output_type == "error"]
+    text = "".join(output.text for output in outputs if output.output_type == "stream")
+    assert not [output.text for output in outputs if output.output_type == "stream" and output.name != "stdout"]
+    assert "\r" not in text and "it/s" not in text and len(text) < 20_000
+    assert set(book.metadata) <= set(notebooks.KEPT_METADATA) and "execution" not in json.dumps(
+        [c.metadata for c in code]
+    )
+    assert path.stat().st_size < 500_000
+    scale = re.search(r"^Scale: (\w+)", text, re.MULTILINE)
+    assert scale and scale[1] in ("cpu", "gpu", "paper"), "what is stored comes from a run on real data"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=relative)
+def test_cells_are_short_enough_to_read(path):
+    for cell in nbformat.read(path, as_version=4).cells:
+        synced = cell.source.startswith(("# %load", notebooks.SETUP_MARKER))
+        if cell.cell_type == "code" and not synced:
+            assert len(cell.source.splitlines()) <= 45, cell.source[:100]
+    assert len(notebooks.setup_source().splitlines()) <= 20
+
+
+def test_sync_follows_the_file_and_refuses_what_is_not_there(tmp_path):
+    (tmp_path / "m.py").write_text(
+        'import x\n\n# why\n@deco\ndef f(a):\n    return a  # kept\n\nclass C:\n    """Doc."""\n'
+    )
+    book = tmp_path / "n.ipynb"
+    assert notebooks.synced_source("# %load -s C,f m.py", book) == (
+        '# %load -s C,f m.py\nclass C:\n    """Doc."""\n\n\n# why\n@deco\ndef f(a):\n    return a  # kept'
+    )
+    assert notebooks.synced_source("x = 1", book) is None
+    with pytest.raises(ValueError, match="defines no 'g'"):
+        notebooks.synced_source("# %load -s g m.py", book)
+    with pytest.raises(ValueError, match=r"other\.py is not there"):
+        notebooks.synced_source("# %load -s g other.py", book)
+
+
+def test_cleaning_keeps_what_a_reader_would_see():
+    assert notebooks.as_seen("10%\r55%\rdone\nnext") == "done\nnext"
+    assert notebooks.as_seen("long bar 50%\r            \repoch 1") == "epoch 1"
+    assert notebooks.as_seen("\x1b[31mred\x1b[0m") == "red"
+    stream = {"output_type": "stream", "name": "stdout"}
+    cell = nbformat.v4.new_code_cell("x", outputs=[{**stream, "text": "bar 1\r"}, {**stream, "text": "     \rend\n"}])
+    cell.metadata["execution"] = {"iopub.status.busy": "2026"}
+    book = nbformat.v4.new_notebook(
+        cells=[cell], metadata={"widgets": {}, "kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    )
+    cleaned = notebooks.clean(book)
+    assert [output.text for output in cleaned.cells[0].outputs] == ["end\n"]
+    assert "widgets" not in cleaned.metadata and "execution" not in cleaned.cells[0].metadata
+
+
+def test_one_address_everywhere():
+    address, found = repository.address(), {}
+    pattern = re.compile(
+        r"colab\.research\.google\.com/github/([^/\s]+/[^/\s]+)/blob|REPOSITORY = \\?\"([^\"\\]+)\\?\""
+    )
+    for path in repository.stamped_files():
+        for badge, setup in pattern.findall(path.read_text()):
+            found.setdefault(badge or setup, []).append(relative(path))
+    assert set(found) == {address}, f"the address is {address} (pyproject.toml): run `make stamp`; found {found}"
+    assert set(map(relative, NOTEBOOKS)) <= set(found[address])
+    assert f"https://github.com/{address}" in (ROOT / "CITATION.cff").read_text()
+
+
+def test_stamp(repository_copy, tmp_path):
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "-q", str(repository_copy), str(clone)], check=True)
+
+    def stamp(address):
+        environment = {**os.environ, "PYTHONPATH": ""}
+        command = [sys.executable, "-m", "tools", "stamp", address]
+        return subprocess.run(command, cwd=clone, env=environment, capture_output=True, text=True)
+
+    old = repository.address()
+    assert stamp("some-one/papers").returncode == 0
+    changed = subprocess.run(["git", "diff", "--name-only"], cwd=clone, capture_output=True, text=True).stdout.split()
+    assert {"resnet/ResNet.ipynb", "README.md", "pyproject.toml", "CITATION.cff"} <= set(changed)
+    assert 'REPOSITORY = \\"some-one/papers\\"' in (clone / "resnet" / "ResNet.ipynb").read_text()
+    assert stamp("not an address").returncode == 1
+    assert stamp(old).returncode == 0
+    assert subprocess.run(["git", "diff", "--quiet"], cwd=clone).returncode == 0
+
+
+def test_importing_says_nothing_and_touches_no_network():
+    names = [relative(path)[:-3].replace("/__init__", "").replace("/", ".") for path in MODULES]
+    code = (
+        "import socket, sys\n"
+        "def refuse(*_, **__): raise AssertionError('an import opened a socket')\n"
+        "socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse\n"
+        f"for name in {names!r}: __import__(name)\n"
+    )
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+def imports_of(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module
+
+
+def test_imports_run_one_way():
+    allowed = set(sys.stdlib_module_names) | {"torch"}
+    graph = {}
+    for path in MODULES:
+        top = relative(path).split("/")[0]
+        if top == "architectures":
+            assert {name.split(".")[0] for name in imports_of(path)} <= allowed, path
+        if top == "utils":
+            assert not {name.split(".")[0] for name in imports_of(path)} & {"architectures", "tools"}, path
+            graph[path.stem] = {node for node in used_modules(path)}
+    done = set()
+    while len(done) < len(graph):  # each round takes those whose imports are all taken: a circle never is
+        ready = {name for name, uses in graph.items() if name not in done and uses <= done}
+        assert ready, f"imports inside utils form a circle among {set(graph) - done}"
+        done |= ready
+
+
+def used_modules(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module == "utils":
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("utils."):
+            yield node.module.split(".")[1]
+
+
+def make(*arguments, cwd, **environment):
+    command = ["make", "--no-print-directory", *arguments]
+    return subprocess.run(command, cwd=cwd, env={**os.environ, **environment}, capture_output=True, text=True)
+
+
+def fake_python(folder, fails_on):
+    """A python3 for the Makefile that fails where a Python without that part would."""
+    path = folder / "python3"
+    path.write_text(f'#!/bin/sh\ncase "$*" in *"{fails_on}"*) exit 1;; esac\nexec "{sys.executable}" "$@"\n')
+    path.chmod(0o755)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("fails_on", "advice"),
+    [("import ensurepip", "sudo apt install python3-venv"), ("sys.version_info <", "Python 3.10 or later is needed")],
+)
+def test_make_says_what_is_missing(repository_copy, tmp_path, fails_on, advice):
+    python = fake_python(tmp_path, fails_on)
+    result = make("run", f"PYTHON={python}", f"VENV={tmp_path / 'venv'}", cwd=repository_copy)
+    assert result.returncode != 0 and advice in result.stdout
+    assert not (tmp_path / "venv").exists()
+
+
+def test_make_mends_an_interrupted_install(repository_copy, tmp_path):
+    """The install is replaced by one that fails first: the second attempt starts from an empty environment."""
+    venv = tmp_path / "venv"
+    (tmp_path / "requirements.txt").write_text("/nowhere/to-be-found.whl\n")
+    makefile = (repository_copy / "Makefile").read_text()
+    (tmp_path / "Makefile").write_text(makefile)
+    assert make("run", f"VENV={venv}", f"PYTHON={sys.executable}", cwd=tmp_path).returncode != 0
+    assert (venv / ".unfinished").exists() and not (venv / ".ready").exists()
+    (venv / "half-installed").touch()
+    (tmp_path / "requirements.txt").write_text("# nothing\n")
+    make(f"{venv}/.ready", f"VENV={venv}", f"PYTHON={sys.executable}", cwd=tmp_path)
+    assert (venv / ".ready").exists() and not (venv / ".unfinished").exists() and not (venv / "half-installed").exists()
