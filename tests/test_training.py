@@ -41,7 +41,7 @@ model = torch.nn.Sequential(cifar_resnet(8), torch.nn.Dropout(0.2))  # dropout: 
 loader = Deadly(data, "train", 16, "cpu", shuffle=True, augment=True)
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-4)
 scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=3 * len(loader))
-run = fit(model, loader, optimizer, scheduler, 3, "cpu", {"val": ImageLoader(data, "val", 40, "cpu")}, name="T/net")
+run = fit(model, loader, optimizer, scheduler, 3, "cpu", {"val": ImageLoader(data, "val", 40, "cpu")}, checkpoint="T/net")
 assert run.finished
 torch.save({"model": model.state_dict(), "history": run.history}, sys.argv[1])
 """
@@ -102,7 +102,9 @@ def go(
     loader = loader_type(data, "train", 32, "cpu", shuffle=True, **loader_options)
     optimizer = torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9)
     evaluate_on = {"val": ImageLoader(data, "val", 32, "cpu")}
-    return model, fit(model, loader, optimizer, None, epochs, "cpu", evaluate_on, train_epoch=train_epoch, name=name)
+    return model, fit(
+        model, loader, optimizer, None, epochs, "cpu", evaluate_on, train_epoch=train_epoch, checkpoint=name
+    )
 
 
 def files(folder):

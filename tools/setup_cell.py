@@ -3,7 +3,8 @@ import os, subprocess, sys
 from pathlib import Path
 
 REPOSITORY = "OWNER/NAME"
-# os.environ["CHECKPOINT_DIR"] = "/content/drive/MyDrive/checkpoints"  # keeps trainings on Drive, once it is mounted
+# To keep trainings on Drive, remove the next hash:
+# from google.colab import drive; drive.mount("/content/drive"); os.environ["CHECKPOINT_DIR"] = "/content/drive/MyDrive/checkpoints"
 clone = Path.cwd() / REPOSITORY.split("/")[1]
 root = next((p for p in (Path.cwd(), *Path.cwd().parents, clone) if (p / "utils" / "training.py").is_file()), clone)
 if not (root / "utils").is_dir():

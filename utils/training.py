@@ -65,13 +65,13 @@ def fit(
     evaluate_on,
     objective=classification,
     train_epoch=train_one_epoch,
-    name=None,
+    checkpoint=None,
     knobs=None,
 ):
     """Train for `epochs`, evaluating after each on every loader of `evaluate_on` ({"val": loader, …}). Returns a `Run`.
 
     `run.history` has one entry an epoch in each list: "epoch", "train_loss", "train_accuracy", "val_loss", …,
-    "learning_rate", "seconds" (of training alone), "per_second" (examples). With `name` ("ResNet/resnet20") the run is
+    "learning_rate", "seconds" (of training alone), "per_second" (examples). With `checkpoint` ("ResNet/resnet20") it is
     kept after each epoch, taken up again after a break, and recognised when it is finished. An interrupt (the stop
     button) ends it with what there is. `knobs` are plain values that belong to the run's identity besides those that
     it finds out by itself; a notebook that shows the loop passes its own as `train_epoch`. A loader yields batches, and
@@ -81,7 +81,7 @@ def fit(
     scaler = torch.amp.GradScaler(torch.device(device).type, init_scale=2.0**12, enabled=dtype == torch.float16)
     identity = identify(model, train_loader, optimizer, scheduler, epochs, evaluate_on, objective, train_epoch, knobs)
     parts = dict(model=model.to(device), optimizer=optimizer, scheduler=scheduler, scaler=scaler)
-    run = Run(name, identity, epochs, device, dtype, **parts)
+    run = Run(checkpoint, identity, epochs, device, dtype, **parts)
     run.resume()
     progress = Progress(run, train_loader, evaluate_on)
     try:
