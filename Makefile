@@ -19,8 +19,8 @@ test: $(VENV)/.ready-dev  ## ruff, the unit tests, and every notebook at scale q
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest -n 2 --dist loadscope --nbval-lax --nbval-current-env --nbval-cell-timeout=300 tests $$(git ls-files '*.ipynb')
 
-execute: $(VENV)/.ready-dev  ## execute NOTEBOOK at SCALE in place and store its outputs
-	@$(TOOLS) execute $(NOTEBOOK) --scale $(SCALE)
+execute: $(VENV)/.ready-dev  ## execute NOTEBOOK at SCALE (cpu, gpu, paper) in place and store its outputs
+	@$(TOOLS) execute $(NOTEBOOK) --scale $(if $(filter file default undefined,$(origin SCALE)),cpu,$(SCALE))
 
 sync: $(VENV)/.ready-dev  ## refresh the notebooks' synced cells from the .py files
 	@$(TOOLS) sync
@@ -37,13 +37,16 @@ bench: $(VENV)/.ready-dev  ## speed of the data loading, as ratios
 clean:  ## remove what make run built; trainings and data stay
 	rm -rf build
 
-# A set-up that was broken off leaves .unfinished behind, and the next one starts from an empty environment.
+# A set-up that was broken off leaves .unfinished behind. The next one goes on from there, unless pip was stopped in the
+# middle of a package: such a one has no RECORD, pip would take it for installed, and the environment is made anew.
+HALF := import importlib.metadata as m, sys; sys.exit(any(d.read_text("RECORD") is None for d in m.distributions()))
 define install
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
 		{ echo "Python 3.10 or later is needed, this is $$($(PYTHON) --version): try make PYTHON=python3.12 …"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 		{ echo "This Python cannot make virtual environments. On Debian or Ubuntu: sudo apt install python3-venv"; exit 1; }
-	@if [ -e $(VENV)/.unfinished ] || ! $(BIN)/python -m pip --version >/dev/null 2>&1; then $(PYTHON) -m venv --clear $(VENV); fi
+	@if ! $(BIN)/python -m pip --version >/dev/null 2>&1 || { [ -e $(VENV)/.unfinished ] && ! $(BIN)/python -c '$(HALF)'; }; \
+		then $(PYTHON) -m venv --clear $(VENV); fi
 	@touch $(VENV)/.unfinished
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(1)
 	@rm $(VENV)/.unfinished

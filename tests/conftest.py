@@ -36,6 +36,7 @@ def repository_copy(tmp_path_factory):
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, target / name)
     identity = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
-    for command in (["init", "-q"], ["add", "-A"], [*identity, "commit", "-q", "-m", "copy"]):
+    commit = [*identity, "commit", "-q", "--allow-empty", "-m", "copy"]
+    for command in (["init", "-q"], commit, ["add", "-A"], commit):  # two commits: a shallow clone has one of them
         subprocess.run(["git", *command], cwd=target, check=True)
     return target

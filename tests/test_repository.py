@@ -90,8 +90,8 @@ def test_cleaning_keeps_what_a_reader_would_see():
     assert notebooks.as_seen("10%\r55%\rdone\nnext") == "done\nnext"
     assert notebooks.as_seen("long bar 50%\r            \repoch 1") == "epoch 1"
     assert notebooks.as_seen("\x1b[31mred\x1b[0m") == "red"
-    stream = {"output_type": "stream", "name": "stdout"}
-    cell = nbformat.v4.new_code_cell("x", outputs=[{**stream, "text": "bar 1\r"}, {**stream, "text": "     \rend\n"}])
+    texts = [nbformat.v4.new_output("stream", text=text) for text in ("bar 1\r", "     \rend\n")]
+    cell = nbformat.v4.new_code_cell("x", outputs=texts)
     cell.metadata["execution"] = {"iopub.status.busy": "2026"}
     book = nbformat.v4.new_notebook(
         cells=[cell], metadata={"widgets": {}, "kernelspec": {"name": "python3", "display_name": "Python 3"}}
@@ -203,14 +203,33 @@ def test_make_says_what_is_missing(repository_copy, tmp_path, fails_on, advice):
 
 
 def test_make_mends_an_interrupted_install(repository_copy, tmp_path):
-    """The install is replaced by one that fails first: the second attempt starts from an empty environment."""
+    """An install that failed is repeated in place; one that was killed inside a package starts from nothing."""
     venv = tmp_path / "venv"
     (tmp_path / "requirements.txt").write_text("/nowhere/to-be-found.whl\n")
     makefile = (repository_copy / "Makefile").read_text()
     (tmp_path / "Makefile").write_text(makefile)
     assert make("run", f"VENV={venv}", f"PYTHON={sys.executable}", cwd=tmp_path).returncode != 0
     assert (venv / ".unfinished").exists() and not (venv / ".ready").exists()
-    (venv / "half-installed").touch()
+    (venv / "marker").touch()
     (tmp_path / "requirements.txt").write_text("# nothing\n")
-    make(f"{venv}/.ready", f"VENV={venv}", f"PYTHON={sys.executable}", cwd=tmp_path)
-    assert (venv / ".ready").exists() and not (venv / ".unfinished").exists() and not (venv / "half-installed").exists()
+    ready = (f"{venv}/.ready", f"VENV={venv}", f"PYTHON={sys.executable}")
+    assert make(*ready, cwd=tmp_path).returncode == 0
+    assert (venv / ".ready").exists() and not (venv / ".unfinished").exists()
+    assert (venv / "marker").exists()  # pip failed by itself, for want of a network perhaps: nothing has to be redone
+
+    (venv / ".ready").unlink()
+    (venv / ".unfinished").touch()
+    half = next(venv.glob("lib/python*/site-packages")) / "thing-1.0.dist-info"  # pip was killed inside a package
+    half.mkdir()
+    (half / "METADATA").write_text("Name: thing\nVersion: 1.0\n")
+    assert make(*ready, cwd=tmp_path).returncode == 0
+    assert (venv / ".ready").exists() and not (venv / "marker").exists() and not half.exists()
+
+
+def test_make_execute_does_not_store_a_quick_run(repository_copy):
+    def planned(*arguments):
+        return make("-n", "execute", "-o", ".venv/.ready-dev", *arguments, cwd=repository_copy).stdout
+
+    assert "--scale cpu" in planned() and "--scale gpu" in planned("SCALE=gpu")
+    with pytest.raises(ValueError, match="cpu, gpu or paper"):
+        notebooks.execute("resnet/ResNet.ipynb", "quick")

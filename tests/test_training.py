@@ -15,6 +15,7 @@ from utils import training
 from utils.checkpoint import Run
 from utils.data import ImageLoader, load_shapes
 from utils.device import set_seed
+from utils.progress import Progress
 from utils.training import evaluate, fit, train_one_epoch
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -25,6 +26,7 @@ import torch
 from architectures.resnet.resnet import cifar_resnet
 from utils.data import ImageLoader, load_shapes
 from utils.device import set_seed
+from utils.progress import Progress
 from utils.training import fit
 
 class Deadly(ImageLoader):
@@ -41,7 +43,8 @@ model = torch.nn.Sequential(cifar_resnet(8), torch.nn.Dropout(0.2))  # dropout: 
 loader = Deadly(data, "train", 16, "cpu", shuffle=True, augment=True)
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-4)
 scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=3 * len(loader))
-run = fit(model, loader, optimizer, scheduler, 3, "cpu", {"val": ImageLoader(data, "val", 40, "cpu")}, checkpoint="T/net")
+evaluate_on = {"val": ImageLoader(data, "val", 40, "cpu")}
+run = fit(model, loader, optimizer, scheduler, 3, "cpu", evaluate_on, checkpoint="T/net")
 assert run.finished
 torch.save({"model": model.state_dict(), "history": run.history}, sys.argv[1])
 """
@@ -164,7 +167,10 @@ def test_a_finished_run_is_recognised(tiny_shapes, checkpoints, capsys):
     capsys.readouterr()
     again, same = go(tiny_shapes)
     said = capsys.readouterr().out
-    assert "Found this run, finished" in said and "float32" in said and "core" in said and "epoch" not in said
+    assert "Found this run, finished" in said and "float32" in said and "core" in said
+    assert (
+        "epoch   1/2" in said and "epoch   2/2" in said and "interrupting" not in said
+    )  # shown again, not trained again
     assert same.history == run.history and same.sessions == run.sessions
     assert all(torch.equal(a, b) for a, b in zip(first.state_dict().values(), again.state_dict().values()))
     assert len(files(checkpoints)) == 1
@@ -224,20 +230,23 @@ def test_an_edited_loop_is_used_and_is_another_run(tiny_shapes, checkpoints):
     assert len(files(checkpoints)) == 2 and len(calls) == 2
 
 
-class Interrupting(ImageLoader):
-    stop_at = 0
+def interrupted(data, monkeypatch, after, epochs):
+    """A training that is interrupted in its second step after `after` whole epochs (of three steps)."""
+    step = Progress.step
 
-    def __iter__(self):
-        for step, batch in enumerate(super().__iter__()):
-            if (self.epoch, step) == (self.stop_at + 1, 1):
-                raise KeyboardInterrupt
-            yield batch
+    def stop(progress):
+        step(progress)
+        if progress.steps == 3 * after + 2:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Progress, "step", stop)
+        return go(data, epochs=epochs)[1]
 
 
 @pytest.mark.parametrize("stop_at", [0, 2])
 def test_an_interrupt_ends_it_with_what_there_is(tiny_shapes, checkpoints, monkeypatch, capsys, stop_at):
-    monkeypatch.setattr(Interrupting, "stop_at", stop_at)
-    _, run = go(tiny_shapes, epochs=4, loader_type=Interrupting)
+    run = interrupted(tiny_shapes, monkeypatch, stop_at, epochs=4)
     assert not run.finished and len(run.history["val_accuracy"]) == max(stop_at, 1)
     assert f"Interrupted after {stop_at} finished epochs of 4" in capsys.readouterr().out
     model, resumed = go(tiny_shapes, epochs=4)
@@ -254,8 +263,7 @@ def test_without_a_name_nothing_is_kept(tiny_shapes, checkpoints):
 
 
 def test_sessions_tell_every_machine(tiny_shapes, checkpoints, monkeypatch):
-    monkeypatch.setattr(Interrupting, "stop_at", 1)
-    go(tiny_shapes, epochs=3, loader_type=Interrupting)
+    interrupted(tiny_shapes, monkeypatch, 1, epochs=3)
     monkeypatch.setattr("utils.checkpoint.hardware", lambda _: "another chip")
     _, run = go(tiny_shapes, epochs=3)
     assert [s["from_epoch"] for s in run.sessions] == [1, 2]
@@ -274,6 +282,39 @@ def test_bfloat16_is_used_where_it_is_chosen(tiny_shapes, checkpoints, monkeypat
     monkeypatch.setattr(training, "choose_precision", lambda _: (torch.bfloat16, "test"))
     _, run = go(tiny_shapes, model=Watching, epochs=1)
     assert set(seen) == {torch.bfloat16} and run.sessions[0]["precision"] == "bfloat16"
+
+
+def test_a_run_goes_on_in_another_precision(tiny_shapes, checkpoints, monkeypatch):
+    """From a chip without a gradient scaler to one with it: the scaler that was off has no state to take up."""
+    interrupted(tiny_shapes, monkeypatch, 1, epochs=2)
+
+    class Scaler(torch.amp.GradScaler):
+        def __init__(self, *arguments, **options):
+            super().__init__("cpu", enabled=True, init_scale=4.0)
+
+    monkeypatch.setattr(torch.amp, "GradScaler", Scaler)
+    monkeypatch.setattr(training, "choose_precision", lambda _: (torch.bfloat16, "test"))
+    _, run = go(tiny_shapes)
+    assert run.finished and [s["precision"] for s in run.sessions] == ["float32", "bfloat16"]
+    assert torch.load(run.path, weights_only=True)["scaler"]["scale"] == 4.0
+
+
+class Cutout(ImageLoader):
+    def normalise(self, images):
+        images = super().normalise(images)
+        images[:, :, :8, :8] = 0
+        return images
+
+
+def test_another_loader_is_another_run(tiny_shapes, checkpoints):
+    go(tiny_shapes)
+    go(tiny_shapes, loader_type=Cutout)
+    assert len(files(checkpoints)) == 2
+
+
+def test_an_empty_validation_set_is_refused_before_the_training():
+    with pytest.raises(ValueError, match="'val' split of shapes .* is empty"):
+        ImageLoader(load_shapes(20, 0, 10), "val", 10, "cpu")
 
 
 def test_run_without_epochs_is_not_finished():

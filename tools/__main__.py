@@ -22,7 +22,7 @@ def main(arguments=None):
         command = commands.add_parser(name, help=text)
         command.add_argument("notebook")
         command.add_argument(
-            "--scale", default="quick" if name == "run" else None, choices=("quick", "cpu", "gpu", "paper")
+            "--scale", default="quick" if name == "run" else "cpu", choices=("quick", "cpu", "gpu", "paper")
         )
 
     stamp = commands.add_parser(

@@ -15,7 +15,7 @@ from torchvision.transforms import v2
 
 from architectures.resnet.resnet import cifar_resnet
 from utils.data import ImageLoader, data_root, load_cifar10, load_shapes
-from utils.device import autocast, choose_precision, dtype_name, get_device, set_seed
+from utils.device import autocast, choose_precision, dtype_name, get_device, set_seed, synchronise
 from utils.shapes import make_shapes
 
 BATCH = 128
@@ -91,13 +91,11 @@ def compare(data, device, dtype, rounds, steps):
     first, usual, there = medians.values()
     wanted = 1.25 if dtype == torch.float32 else 2
     print(f"{dtype_name(dtype):9} ImageLoader / batch that is there: {first / there:.2f}   (wanted: 0.95)")
-    print(
-        f"{dtype_name(dtype):9} ImageLoader / DataLoader:          {first / usual:.2f}   (wanted: 1.25 in float32, 2 else)"
-    )
+    print(f"{dtype_name(dtype):9} ImageLoader / DataLoader:          {first / usual:.2f}   (wanted: {wanted})")
 
 
 def images_per_second(model, optimizer, source, device, dtype, steps):
-    """Train for `steps` batches of `source`, after a few that are not timed: they use up what workers made in advance."""
+    """The rate over `steps` batches, after a few untimed ones that use up what workers made in advance."""
     for step, (images, labels) in enumerate(itertools.islice(source, UNTIMED + steps)):
         if step == UNTIMED:
             synchronise(device)
@@ -110,11 +108,3 @@ def images_per_second(model, optimizer, source, device, dtype, steps):
         optimizer.step()
     synchronise(device)
     return steps * BATCH / (time.perf_counter() - started)
-
-
-def synchronise(device):
-    """Wait for the device, which works on while Python counts."""
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-    elif device.type == "mps":
-        torch.mps.synchronize()

@@ -20,7 +20,7 @@ KEPT_METADATA = ("kernelspec", "language_info", "accelerator", "colab")
 
 def setup_source():
     """The first cell of every notebook, with the collection's address in it."""
-    return (ROOT / "tools" / "setup_cell.py").read_text().rstrip().replace("OWNER/NAME", address())
+    return (ROOT / "tools" / "setup_cell.py").read_text(encoding="utf-8").rstrip().replace("OWNER/NAME", address())
 
 
 def synced_source(first_line, notebook):
@@ -37,7 +37,7 @@ def synced_source(first_line, notebook):
     path = (Path(notebook).parent / match["path"]).resolve()
     if not path.is_file():
         raise ValueError(f"{notebook}: {match['path']} is not there, but a cell says {first_line!r}")
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     definitions = {
         node.name: node
         for node in ast.parse(text).body
@@ -94,7 +94,7 @@ def run(notebook, scale):
     target.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(book, target)
     html, _ = HTMLExporter().from_notebook_node(book)
-    target.with_suffix(".html").write_text(html)
+    target.with_suffix(".html").write_text(html, encoding="utf-8")
     printed = "".join(text_of(output) for cell in book.cells if cell.cell_type == "code" for output in cell.outputs)
     accuracies = [line.strip() for line in printed.splitlines() if re.search(r"accuracy.*\d", line, re.IGNORECASE)]
     print(f"Executed in {time.time() - started:.0f} s at scale {scale}.")
@@ -105,6 +105,8 @@ def run(notebook, scale):
 
 def execute(notebook, scale):
     """Execute in place: stored outputs are this run's; results go to results/<scale>.json beside the notebook."""
+    if scale == "quick":
+        raise ValueError("what is stored comes from scale cpu, gpu or paper; `make run` executes a copy at scale quick")
     path = locate(notebook)
     book = executed(path, scale, {"RESULTS_DIR": str(path.parent / "results")})
     nbformat.write(book, path)
@@ -124,7 +126,6 @@ def locate(notebook):
 def executed(path, scale, environment=None):
     """The notebook, executed in its own folder in a new kernel, its outputs cleaned."""
     book = nbformat.read(path, as_version=4)
-    scale = scale or os.environ.get("RUN_SCALE") or "cpu"
     old = dict(os.environ)
     os.environ.update({"RUN_SCALE": scale, **(environment or {})})
     try:

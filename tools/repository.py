@@ -11,7 +11,7 @@ from utils.report import Report
 ROOT = Path(__file__).resolve().parent.parent
 PLACEHOLDER = "YOUR_NAME/deep-learning-papers"  # no GitHub account can have an underscore in its name
 ADDRESS = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*)/[A-Za-z0-9._-]+")
-TABLE = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
+TABLE = re.compile(r"(<!-- table: (\S+)(?: (\S+))? -->\n).*?(<!-- end of table -->)", re.DOTALL)
 EXCEPT = ("tools/", "tests/")  # they speak of the placeholder itself
 
 
@@ -24,7 +24,7 @@ def files(*suffixes):
 
 def address():
     """The collection's address, owner/name, from pyproject.toml."""
-    return re.search(r'^repository = "(.+)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)[1]
+    return re.search(r'^repository = "(.+)"$', (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.MULTILINE)[1]
 
 
 def stamp(new):
@@ -33,9 +33,9 @@ def stamp(new):
         raise ValueError(f"{new!r} is no address; expected owner/name, as in github.com/owner/name")
     old = address()
     for path in stamped_files():
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
         if old in text:
-            path.write_text(text.replace(old, new))
+            path.write_text(text.replace(old, new), encoding="utf-8")
             print(f"{path.relative_to(ROOT)}: {text.count(old)} × {new}")
     return 0
 
@@ -47,23 +47,25 @@ def stamped_files():
 
 
 def fill_tables():
-    """Between `<!-- table: FOLDER -->` and `<!-- end of table -->` put the results of FOLDER/results/, every scale."""
+    """Between `<!-- table: FOLDER [NAME] -->` and `<!-- end of table -->` put the results in FOLDER/results/."""
     for path in files(".md"):
-        text = path.read_text()
-        filled = TABLE.sub(lambda match, path=path: match[1] + tables(path.parent / match[2]) + match[3], text)
+        text = path.read_text(encoding="utf-8")
+        filled = TABLE.sub(
+            lambda match, path=path: match[1] + tables(path.parent / match[2], match[3]) + match[4], text
+        )
         if filled != text:
-            path.write_text(filled)
+            path.write_text(filled, encoding="utf-8")
             print(f"{path.relative_to(ROOT)}: tables filled")
     return 0
 
 
-def tables(folder):
-    """The tables of a notebook's folder, one for each scale that was run, and the names of those that were not."""
+def tables(folder, name=None):
+    """A notebook's main table, or the one of that name, for each scale that was run; and which scales were not."""
     parts, missing = [], []
     for scale in SCALES[1:]:
-        path = folder / "results" / f"{scale}.json"
+        path = folder / "results" / (f"{scale}-{name}.json" if name else f"{scale}.json")
         if path.exists():
-            parts.append(f"Scale `{scale}`:\n\n{Report(json.loads(path.read_text())).markdown()}\n")
+            parts.append(f"Scale `{scale}`:\n\n{Report(json.loads(path.read_text(encoding='utf-8'))).markdown()}\n")
         else:
             missing.append(f"`{scale}`")
     if missing:

@@ -3,11 +3,12 @@ import os, subprocess, sys
 from pathlib import Path
 
 REPOSITORY = "OWNER/NAME"
-# To keep trainings on Drive, remove the next hash:
-# from google.colab import drive; drive.mount("/content/drive"); os.environ["CHECKPOINT_DIR"] = "/content/drive/MyDrive/checkpoints"
+# On Colab, to keep trainings on your Drive, remove the two hashes:
+# from google.colab import drive; drive.mount("/content/drive")
+# os.environ["CHECKPOINT_DIR"] = "/content/drive/MyDrive/checkpoints"
 clone = Path.cwd() / REPOSITORY.split("/")[1]
-root = next((p for p in (Path.cwd(), *Path.cwd().parents, clone) if (p / "utils" / "training.py").is_file()), clone)
-if not (root / "utils").is_dir():
+root = next((p for p in (Path.cwd(), *Path.cwd().parents, clone) if (p / "tools" / "setup_cell.py").is_file()), clone)
+if not (root / "tools").is_dir():
     assert "YOUR_NAME" not in REPOSITORY, "Set REPOSITORY above to the owner/name on GitHub that this notebook is from."
     git = ["git", "clone", "--quiet", "--depth", "1", f"https://github.com/{REPOSITORY}.git", str(clone)]
     subprocess.run(git, check=True, env={**os.environ, "GIT_TERMINAL_PROMPT": "0"})

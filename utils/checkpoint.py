@@ -38,11 +38,11 @@ def save_file(content, path):
         partial.unlink(missing_ok=True)
 
 
-def load_file(path, device="cpu"):
-    """What `save_file` wrote, tensors on `device`. Raises FileNotFoundError, or CheckpointError for a damaged file."""
+def load_file(path):
+    """What `save_file` wrote, on the CPU. Raises CheckpointError for a damaged file, OSError for an unreadable one."""
     try:
-        return torch.load(path, map_location=device, weights_only=True)
-    except FileNotFoundError:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (FileNotFoundError, PermissionError, IsADirectoryError):
         raise
     except (RuntimeError, EOFError, OSError, ValueError, KeyError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
@@ -61,7 +61,7 @@ def load_weights(model, path, device="cpu"):
 
     Raises FileNotFoundError, and CheckpointError for a damaged file or the weights of another architecture.
     """
-    about = load_file(path, device)
+    about = load_file(path)
     if not isinstance(about, dict) or "model" not in about:
         raise CheckpointError(f'{path} holds no weights under "model": it was not written by save_weights or fit')
     restore(model, about.pop("model"), path)
@@ -119,12 +119,12 @@ class Run:
         if not self.path.exists():
             self.explain_others()
             return
-        saved = load_file(self.path, self.device)
+        saved = load_file(self.path)
         if not isinstance(saved, dict) or "history" not in saved:
             raise CheckpointError(f"{self.path} is not the file of a training: delete it, and this cell trains anew")
         restore(self.parts["model"], saved["model"], self.path)
         for name, part in self.parts.items():
-            if name != "model" and part is not None:
+            if name != "model" and saved[name]:  # a gradient scaler that was off has no state
                 part.load_state_dict(saved[name])
         set_random_states(saved["random_states"])
         self.history, self.sessions = saved["history"], saved["sessions"]

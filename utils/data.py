@@ -19,7 +19,7 @@ import torch
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from utils import shapes
+from utils import fingerprint, shapes
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -230,8 +230,8 @@ class ImageLoader:
     data        an ImageData; `split` is "train", "val" or "test"
     shuffle     the order is drawn from (seed, epoch): setting `loader.epoch` repeats an epoch exactly, on any device.
                 Each pass over the loader takes the epoch that `epoch` names and moves it on by one.
-    augment     the paper's augmentation (section 4.2): `padding` black pixels on each side, a random crop of the old
-                size, a horizontal flip with probability 1/2 where `flip` is set
+    augment     the augmentation of section 4.2: `padding` pixels on each side (black ones, here), a random crop of
+                the old size, a horizontal flip with probability 1/2 where `flip` is set
     Pictures are normalised by the training set's mean and deviation, and laid out channels-last, which convolutions
     prefer on CPUs and on tensor cores. No worker processes: whole-batch tensor operations leave them nothing to do.
     """
@@ -241,6 +241,8 @@ class ImageLoader:
         self.shuffle, self.augment, self.padding, self.flip = shuffle, augment, padding, flip
         self.seed, self.epoch = seed, 0
         images, labels = getattr(data, split)
+        if not len(labels):
+            raise ValueError(f"the {split!r} split of {data.name} is empty")
         self.images, self.labels = images.to(device), labels.to(device)
         self.count = len(labels)  # pictures an epoch
         self.shift = 255 * torch.tensor(data.mean, device=device).view(3, 1, 1)
@@ -276,7 +278,9 @@ class ImageLoader:
         settings = {
             key: getattr(self, key) for key in ("split", "batch_size", "shuffle", "augment", "padding", "flip", "seed")
         }
-        return {"data": self.data.name, "sha256": digest.hexdigest()[:16], "count": self.count, **settings}
+        code = [fingerprint.describe(getattr(type(self), method)) for method in ("__iter__", "normalise")]
+        content = {"data": self.data.name, "sha256": digest.hexdigest()[:16], "count": self.count}
+        return {**content, "mean": list(self.data.mean), "std": list(self.data.std), **settings, "code": code}
 
 
 def crop_and_flip(images, top, left, mirror, padding):

@@ -95,6 +95,15 @@ def autocast(device, dtype):
     return torch.autocast(torch.device(device).type, dtype)
 
 
+def synchronise(device):
+    """Wait until `device` has done what it was given: before reading a clock."""
+    kind = torch.device(device).type
+    if kind == "cuda":
+        torch.cuda.synchronize()
+    elif kind == "mps":
+        torch.mps.synchronize()
+
+
 def dtype_name(dtype):
     """'bfloat16' for torch.bfloat16."""
     return str(dtype).removeprefix("torch.")

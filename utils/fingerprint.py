@@ -5,6 +5,7 @@ Two runs with equal fingerprints would do the same; a change of a comment, a doc
 
 import ast
 import dis
+import functools
 import hashlib
 import inspect
 import json
@@ -22,14 +23,20 @@ def fingerprint(identity):
 
 
 def describe_model(model):
-    """Source and arguments of a module: its own classes' code, and the settings of every submodule in it."""
-    modules = [(name, module) for name, module in model.named_modules()]
-    own = {type(m).__name__: type(m) for _, m in modules if not is_torch(type(m))}
+    """A module's own classes by their source, the settings of every submodule, and the weights that it starts from."""
+    modules = list(model.named_modules())
+    own = {type(m).__name__: type(m) for _, m in modules if not is_foreign(type(m))}
     return {
         "source": {name: digest(source_of(cls)) for name, cls in sorted(own.items())},
         "layers": digest([(name, type(m).__name__, settings(m)) for name, m in modules]),
         "parameters": digest([(name, list(p.shape), p.requires_grad) for name, p in model.named_parameters()]),
+        "start": digest([(name, list(v.shape), size_of(v)) for name, v in model.state_dict().items()]),
     }
+
+
+def size_of(tensor):
+    """A tensor's norm in three digits: enough to tell other weights, not so fine that another CPU's rounding shows."""
+    return f"{tensor.detach().cpu().double().norm().item():.3g}"
 
 
 def describe_optimizer(optimizer):
@@ -47,78 +54,95 @@ def describe_scheduler(scheduler):
     """The class and the settings of a learning-rate schedule, functions by their source; None stays None."""
     if scheduler is None:
         return None
-    moving = {
-        "last_epoch",
-        "_step_count",
-        "_last_lr",
-        "_get_lr_called_within_step",
-        "_is_initial",
-        "verbose",
-        "lr_lambdas",
+    moving = {"last_epoch", "_step_count", "_last_lr", "_get_lr_called_within_step", "_is_initial", "verbose"}
+    state = {k: plain(v) for k, v in scheduler.state_dict().items() if k not in moving | {"lr_lambdas"}}
+    return {
+        "class": type(scheduler).__name__,
+        "state": state,
+        "functions": [describe(f) for f in getattr(scheduler, "lr_lambdas", [])],
     }
-    state = {k: plain(v) for k, v in scheduler.state_dict().items() if k not in moving}
-    functions = [describe_function(f) for f in getattr(scheduler, "lr_lambdas", [])]
-    return {"class": type(scheduler).__name__, "state": state, "functions": functions}
 
 
-def describe_function(function):
-    """The source of a function, of what it calls in its own module, and the values that it closes over."""
-    closure = [plain(cell.cell_contents) for cell in function.__closure__ or () if is_plain(cell.cell_contents)]
-    defaults = [plain(value) for value in function.__defaults__ or ()]
-    return {"source": digest(source_of(function)), "closure": closure, "defaults": defaults}
+def describe(value):
+    """Any value: plain ones as they are, functions by source, defaults and closure, others by class and settings."""
+    if is_plain(value):
+        return plain(value)
+    if isinstance(value, functools.partial):
+        return ["partial", describe(value.func), describe(list(value.args)), describe(value.keywords)]
+    if isinstance(value, types.MethodType):
+        return ["method", describe(value.__func__), describe(value.__self__)]
+    if isinstance(value, types.FunctionType) and not is_foreign(value):
+        closure = [describe(cell.cell_contents) for cell in value.__closure__ or ()]
+        defaults = [describe(v) for v in (*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values())]
+        return {"source": digest(source_of(value)), "closure": closure, "defaults": defaults}
+    if isinstance(value, (list, tuple)):
+        return [describe(v) for v in value]
+    if isinstance(value, dict):
+        return {str(k): describe(v) for k, v in value.items()}
+    if hasattr(value, "__qualname__"):  # a class, or a function of torch or of Python
+        return digest(source_of(value)) if inspect.isclass(value) and not is_foreign(value) else value.__qualname__
+    cls = type(value)
+    return cls.__qualname__ if is_foreign(cls) else [cls.__qualname__, digest(source_of(cls)), settings(value)]
 
 
 def settings(module):
-    """A submodule's arguments: torch's own layers as they print themselves, ours by their plain attributes."""
-    if is_torch(type(module)):
-        return module.extra_repr()
-    return {
-        k: plain(v)
-        for k, v in sorted(vars(module).items())
-        if not k.startswith("_") and k != "training" and is_plain(v)
-    }
+    """The arguments of an object: torch's layers as they print them, others by plain and callable attributes."""
+    if is_foreign(type(module)) and (printed := module.extra_repr()):
+        return printed
+    attributes = {k: v for k, v in sorted(vars(module).items()) if not k.startswith("_") and k != "training"}
+    return {k: describe(v) for k, v in attributes.items() if is_plain(v) or callable(v)}
 
 
-def source_of(thing, seen=None):
+def source_of(thing, seen=None, visited=None):
     """The code of a class or function and, by name, of everything of ours that it uses; comments do not count."""
-    seen = {} if seen is None else seen
-    key = getattr(thing, "__qualname__", str(thing))
-    if key in seen:
+    seen, visited = ({}, set()) if seen is None else (seen, visited)
+    if id(thing) in visited:
         return seen
-    seen[key] = ""
+    visited.add(id(thing))
+    key = thing.__qualname__
+    while key in seen:  # two lambdas, for instance
+        key += "'"
     if inspect.isclass(thing):
-        parents = [cls.__name__ for cls in thing.__mro__[1:] if not is_torch(cls)]
         values = {k: plain(v) for k, v in sorted(vars(thing).items()) if not k.startswith("__") and is_plain(v)}
-        seen[key] = json.dumps([parents, values])
-        for cls in thing.__mro__[1:]:
-            if not is_torch(cls):
-                source_of(cls, seen)
+        parents = [cls for cls in thing.__mro__[1:] if not is_foreign(cls)]
+        seen[key] = json.dumps([[cls.__name__ for cls in parents], values])
+        for parent in parents:
+            source_of(parent, seen, visited)
         for member in vars(thing).values():
             member = getattr(member, "__func__", getattr(member, "fget", member))
             if isinstance(member, types.FunctionType):
-                source_of(member, seen)
+                source_of(member, seen, visited)
         return seen
     seen[key] = code_of(thing)
     for name in global_names(thing.__code__):
         used = thing.__globals__.get(name)
         if isinstance(used, types.FunctionType) or inspect.isclass(used):
             if used.__module__ == thing.__module__ or used.__module__.split(".")[0] in OURS:
-                source_of(used, seen)
+                source_of(used, seen, visited)
         elif used is not None and is_plain(used):
             seen[f"value {name}"] = json.dumps(plain(used))
     return seen
 
 
 def code_of(function):
-    """A function's code without docstring, comments and formatting; its bytecode where no source is to be had."""
+    """A function's code without docstring, comments and formatting; its bytecode where the source cannot be parsed."""
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
-    except (OSError, TypeError, SyntaxError, IndentationError):
-        return function.__code__.co_code.hex() + repr(function.__code__.co_consts)
+    except (OSError, TypeError, SyntaxError):
+        return bytecode_of(function.__code__)
+    if function.__name__ == "<lambda>":  # its source is the whole line that it stands on
+        lambdas = [node for node in ast.walk(tree) if isinstance(node, ast.Lambda)]
+        return ast.unparse(lambdas[0]) if len(lambdas) == 1 else bytecode_of(function.__code__)
     for node in ast.walk(tree):
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and ast.get_docstring(node) is not None:
             node.body = node.body[1:] or [ast.Pass()]
     return ast.unparse(tree)
+
+
+def bytecode_of(code):
+    """A code object in words: instructions, names and constants, nested code the same way."""
+    constants = [bytecode_of(c) if isinstance(c, types.CodeType) else repr(c) for c in code.co_consts]
+    return json.dumps([code.co_code.hex(), code.co_names, code.co_varnames, code.co_freevars, constants])
 
 
 def global_names(code):
@@ -130,13 +154,13 @@ def global_names(code):
     return sorted(names)
 
 
-def is_torch(cls):
-    """Whether a class comes from torch or from Python itself."""
-    return cls.__module__.split(".")[0] in ("torch", "builtins", "typing", "abc")
+def is_foreign(thing):
+    """Whether a class or function comes from torch or from Python itself."""
+    return (thing.__module__ or "builtins").split(".")[0] in ("torch", "builtins", "typing", "abc", "math")
 
 
 def is_plain(value):
-    """Whether a value is a number, a text, or a list, tuple or dictionary of such."""
+    """Whether a value is a number, a text, or a list, tuple, set or dictionary of such."""
     if isinstance(value, (list, tuple, set, frozenset)):
         return all(is_plain(v) for v in value)
     if isinstance(value, dict):
@@ -145,11 +169,11 @@ def is_plain(value):
 
 
 def plain(value):
-    """A value as JSON can hold it."""
+    """A plain value as JSON can hold it."""
     if isinstance(value, dict):
         return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, (set, frozenset)):
-        return sorted(plain(v) for v in value)
+        return sorted((plain(v) for v in value), key=str)
     if isinstance(value, (list, tuple)):
         return [plain(v) for v in value]
     return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)

@@ -5,6 +5,8 @@ import time
 
 from tqdm import tqdm
 
+from utils.device import synchronise
+
 WARM_UP = 3  # steps that are not measured: the first ones load kernels
 MEASURED = 10  # steps after which the duration is foretold
 LINES = 30  # of epochs at most; a longer training prints every second, third, … epoch
@@ -31,6 +33,7 @@ class Progress:
         self.bar.update()
         self.steps += 1
         if self.steps == WARM_UP:
+            synchronise(self.run.device)
             self.begin = time.perf_counter()
         if not self.foretold and self.steps == min(WARM_UP + MEASURED, max(len(self.loader), WARM_UP + 1)):
             self.foretell()
@@ -38,6 +41,7 @@ class Progress:
     def foretell(self):
         """Say how long the rest will take, by the first steps; a picture without gradients costs about a third."""
         self.foretold = True
+        synchronise(self.run.device)
         step = (time.perf_counter() - self.begin) / (self.steps - WARM_UP)
         extra = sum(loader.count for loader in self.evaluate_on.values()) / self.loader.count / 3
         epochs = self.run.epochs - len(self.run.history["epoch"])
@@ -49,15 +53,24 @@ class Progress:
 
     def end_epoch(self):
         self.bar.close()
+        self.show(len(self.run.history["epoch"]) - 1)
+
+    def replay(self):
+        """The lines of the epochs that were trained before: a reader of the page should see them whenever they ran."""
+        for index in range(len(self.run.history["epoch"])):
+            self.show(index)
+
+    def show(self, index):
+        """One epoch's line, unless the training is so long that it is one of those left out."""
         history = self.run.history
-        epoch = history["epoch"][-1]
-        if epoch % self.every and epoch != self.run.epochs and epoch != 1:
+        epoch = history["epoch"][index]
+        if epoch % self.every and epoch not in (1, self.run.epochs):
             return
         parts = [f"epoch {epoch:3d}/{self.run.epochs}"]
         for split in ("train", *self.evaluate_on):
-            loss, accuracy = history[f"{split}_loss"][-1], history[f"{split}_accuracy"][-1]
+            loss, accuracy = history[f"{split}_loss"][index], history[f"{split}_accuracy"][index]
             parts.append(f"{split} loss {loss:.3f} accuracy {100 * accuracy:5.2f} %")
-        parts.append(f"{history['seconds'][-1]:.0f} s, {history['per_second'][-1]:,.0f}/s")
+        parts.append(f"{history['seconds'][index]:.0f} s, {history['per_second'][index]:,.0f}/s")
         print("  ".join(parts))
 
     def interrupted(self):

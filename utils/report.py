@@ -37,13 +37,14 @@ class Report:
         return "\n".join(["| " + " | ".join(line) + " |" for line in lines] + ["", note])
 
 
-def report(notebook, metric, data, split, reproduction, rows):
+def report(notebook, metric, data, split, reproduction, rows, table=None):
     """Show results beside the paper's, and above scale quick keep them. Returns a Report.
 
     notebook      its name; metric, data and split in words ("test error, %", "CIFAR-10", "45k/5k")
     reproduction  who published the reproduction, in words
     rows          dictionaries: "what"; "paper" and "reproduction", numbers, or None where there is none; "runs", a
                   list of (value, Run), one a seed, empty where this scale does not run it
+    table         a name, for every table of a notebook but its main one
     Trainings that were broken off are shown, never kept.
     """
     content = {
@@ -58,9 +59,9 @@ def report(notebook, metric, data, split, reproduction, rows):
     }
     complete = all(run.finished for row in rows for _, run in row["runs"])
     if content["scale"] != "quick" and complete:
-        path = results_path(notebook, content["scale"])
+        path = results_path(notebook, content["scale"], table)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(content, indent=1) + "\n")
+        path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
         print(f"Kept in {shown(path)}")
     return Report(content)
 
@@ -79,11 +80,11 @@ def as_row(what, paper, reproduction, runs):
     }
 
 
-def results_path(notebook, scale):
+def results_path(notebook, scale, table=None):
     """$RESULTS_DIR/<scale>.json (`make execute` sets it to the notebook's results/), else beside the checkpoints."""
     if os.environ.get("RESULTS_DIR"):
-        return Path(os.environ["RESULTS_DIR"]) / f"{scale}.json"
-    return checkpoint_dir() / scale / notebook / "results.json"
+        return Path(os.environ["RESULTS_DIR"]) / (f"{scale}-{table}.json" if table else f"{scale}.json")
+    return checkpoint_dir() / scale / notebook / (f"results-{table}.json" if table else "results.json")
 
 
 def layout(content):

@@ -84,6 +84,7 @@ def fit(
     run = Run(checkpoint, identity, epochs, device, dtype, **parts)
     run.resume()
     progress = Progress(run, train_loader, evaluate_on)
+    progress.replay()
     try:
         for epoch in range(len(run.history["epoch"]), epochs):
             train_loader.epoch = epoch  # the same order of the same crops, whether resumed or not
@@ -113,9 +114,9 @@ def identify(model, train_loader, optimizer, scheduler, epochs, evaluate_on, obj
         "evaluation": {split: loader.describe() for split, loader in evaluate_on.items()},
         "optimizer": fingerprint.describe_optimizer(optimizer),
         "scheduler": fingerprint.describe_scheduler(scheduler),
-        "objective": fingerprint.describe_function(objective),
-        "loop": fingerprint.digest(fingerprint.code_of(train_epoch)),
+        "objective": fingerprint.describe(objective),
+        "loop": fingerprint.describe(train_epoch),
         "epochs": epochs,
-        "knobs": fingerprint.plain(knobs or {}),
+        "knobs": fingerprint.describe(knobs or {}),
         "seed": torch.initial_seed(),  # the last one that set_seed was given
     }

@@ -21,10 +21,10 @@ SHORTCUTS = ("A", "B", "C", None)
 
 
 class ZeroPadShortcut(nn.Module):
-    """Option A of section 3.3: the identity, subsampled by `stride`, with zeros as the new channels. No parameters.
+    """Option A of section 4.1: the identity, subsampled by `stride`, with zeros as the new channels.
 
-    (B, in_channels, H, W) -> (B, out_channels, ceil(H / stride), ceil(W / stride)). The paper does not say where the
-    zeros go; here half of them stand before the old channels and half after.
+    (B, in_channels, H, W) -> (B, out_channels, ceil(H / stride), ceil(W / stride)), without parameters. The paper
+    does not say where the zeros go; here half of them stand before the old channels and half after.
     """
 
     def __init__(self, in_channels, out_channels, stride=1):
@@ -42,7 +42,7 @@ class ZeroPadShortcut(nn.Module):
 
 
 def make_shortcut(option, in_channels, out_channels, stride):
-    """What carries x around a block (section 3.3), by option "A", "B" or "C"; None where that is x itself."""
+    """What carries x around a block: option "A", "B" or "C" of section 4.1; None where that is x itself."""
     same_shape = stride == 1 and in_channels == out_channels
     if same_shape and option != "C":
         return None
@@ -55,10 +55,10 @@ def make_shortcut(option, in_channels, out_channels, stride):
 
 
 class BasicBlock(nn.Module):
-    """Two 3x3 convolutions and the shortcut around them (Fig. 5, left): y = relu(F(x) + shortcut(x)), eq. (1) and (2).
+    """Two 3x3 convolutions and the shortcut around them (Fig. 5, left): y = relu(F(x) + shortcut(x)).
 
-    (B, in_channels, H, W) -> (B, channels, ceil(H / stride), ceil(W / stride)). With `shortcut=None` the block is
-    plain: y = relu(F(x)).
+    (B, in_channels, H, W) -> (B, channels, ceil(H / stride), ceil(W / stride)). Equations 1 and 2; with
+    `shortcut=None` the block is plain: y = relu(F(x)). `stride_in_1x1` is for Bottleneck alone.
     """
 
     expansion = 1
@@ -117,17 +117,17 @@ class ResNet(nn.Module):
     """A stem, stages of residual blocks, global average pooling and one linear layer (Table 1; section 4.2 for CIFAR).
 
     block          BasicBlock or Bottleneck
-    layers         blocks in each stage, for example (3, 4, 6, 3); every stage but the first halves the resolution
+    layers         blocks in each stage, such as (3, 4, 6, 3); each stage but the first halves the resolution
     num_classes    size of the output: (B, 3, H, W) pictures -> (B, num_classes) logits
     widths         channels of each stage, before the block's expansion
-    stem           "imagenet": 7x7 convolution, stride 2, then 3x3 max pooling, stride 2; "cifar": one 3x3 convolution
+    stem           "imagenet": 7x7 convolution, then 3x3 max pooling, each of stride 2; "cifar": one 3x3 convolution
     shortcut       "A": zero padding, no parameters; "B": projection where the shape changes;
                    "C": projection everywhere; None: no shortcut, a plain network
     stride_in_1x1  where a Bottleneck strides: True as in the paper, False as in torchvision
 
-    Raises ValueError for an unknown shortcut or stem, for `layers` and `widths` of different lengths, and in `forward`
-    for anything but 3-channel pictures with sides of at least the net's total stride (32 pixels for the ImageNet nets,
-    4 for `cifar_resnet`).
+    Raises ValueError for an unknown shortcut or stem, for `layers` and `widths` of different lengths, and in
+    `forward` for anything but 3-channel pictures with sides of at least the net's total stride (32 pixels for the
+    ImageNet nets, 4 for `cifar_resnet`).
     """
 
     def __init__(
