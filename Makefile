@@ -6,7 +6,7 @@ SCALE ?= quick
 BIN := $(VENV)/bin
 TOOLS := $(BIN)/python -m tools
 
-.PHONY: help run test execute sync stamp table bench clean
+.PHONY: help run test execute sync stamp table keep bench clean
 
 help:  ## what there is
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## /make \1	/' | expand -t 16
@@ -30,6 +30,9 @@ stamp: $(VENV)/.ready-dev  ## write the address REPO=owner/name into every file 
 
 table: $(VENV)/.ready-dev  ## fill the READMEs' result tables
 	@$(TOOLS) table
+
+keep: $(VENV)/.ready-dev  ## keep the ResNet-20 that the notebook saved at SCALE as the repository's trained net
+	@$(TOOLS) keep --scale $(if $(filter file default undefined,$(origin SCALE)),cpu,$(SCALE))
 
 bench: $(VENV)/.ready-dev  ## speed of the data loading, as ratios
 	@$(TOOLS) bench

@@ -50,6 +50,11 @@ def test_stored_outputs_are_those_of_one_clean_run(path):
     outputs = [output for cell in code for output in cell.outputs]
     assert any(output.output_type == "display_data" for output in outputs), "no plot is stored"
     assert not [output for output in outputs if output.output_type == "error"]
+    for cell in code:
+        if re.search(r"^(plot|show)_\w+\(", cell.source, re.MULTILINE):
+            assert any("image/png" in output.get("data", {}) for output in cell.outputs), (
+                f"no picture: {cell.source[:80]}"
+            )
     text = "".join(output.text for output in outputs if output.output_type == "stream")
     assert not [output.text for output in outputs if output.output_type == "stream" and output.name != "stdout"]
     assert "\r" not in text and "it/s" not in text and len(text) < 20_000

@@ -31,6 +31,10 @@ def main(arguments=None):
     stamp.add_argument("repository")
 
     commands.add_parser("table", help="fill the result tables of the READMEs from the results/*.json beside them")
+    keep = commands.add_parser(
+        "keep", help="keep the ResNet-20 that the notebook saved in architectures/resnet/weights/"
+    )
+    keep.add_argument("--scale", default="cpu", choices=("cpu", "gpu", "paper"))
     bench = commands.add_parser("bench", help="images/s of ImageLoader against a torchvision DataLoader, as ratios")
     bench.add_argument("--rounds", type=int, default=5)
     bench.add_argument("--steps", type=int, default=12)
@@ -47,8 +51,10 @@ def main(arguments=None):
             return repository.stamp(options.repository)
         if options.command == "table":
             return repository.fill_tables()
-        from tools import benchmark
+        from tools import benchmark, weights  # they load torch, which the rest does without
 
+        if options.command == "keep":
+            return weights.keep(options.scale)
         return benchmark.main(options.rounds, options.steps)
     except (ValueError, FileNotFoundError) as error:
         print(f"error: {error}", file=sys.stderr)

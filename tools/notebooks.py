@@ -95,7 +95,7 @@ def run(notebook, scale):
     nbformat.write(book, target)
     html, _ = HTMLExporter().from_notebook_node(book)
     target.with_suffix(".html").write_text(html, encoding="utf-8")
-    printed = "".join(text_of(output) for cell in book.cells if cell.cell_type == "code" for output in cell.outputs)
+    printed = "\n".join(text_of(output) for cell in book.cells if cell.cell_type == "code" for output in cell.outputs)
     accuracies = [line.strip() for line in printed.splitlines() if re.search(r"accuracy.*\d", line, re.IGNORECASE)]
     print(f"Executed in {time.time() - started:.0f} s at scale {scale}.")
     print(f"  notebook  {target}\n  HTML      {target.with_suffix('.html')}")
@@ -129,7 +129,8 @@ def executed(path, scale, environment=None):
     old = dict(os.environ)
     os.environ.update({"RUN_SCALE": scale, **(environment or {})})
     try:
-        processor = ExecutePreprocessor(timeout=CELL_TIMEOUT[scale], kernel_name="python3", record_timing=False)
+        options = dict(kernel_name="python3", record_timing=False, extra_arguments=["--log-level=ERROR"])
+        processor = ExecutePreprocessor(timeout=CELL_TIMEOUT[scale], **options)
         processor.preprocess(book, {"metadata": {"path": str(path.parent)}})
     finally:
         os.environ.clear()

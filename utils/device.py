@@ -140,8 +140,8 @@ def run_scale(choice=None, verbose=True):
         raise ValueError(f"the scale of a run is {scale!r}; expected one of {', '.join(SCALES)}")
     _scale = scale
     if verbose:
-        others = " | ".join(s for s in SCALES if s != scale)
-        print(f'Scale: {scale} ({why}). Others: run_scale("…") with {others}, or RUN_SCALE in the environment.')
+        others = " | ".join(f'"{s}"' for s in SCALES if s != scale)
+        print(f"Scale: {scale} ({why}). Choose another by run_scale({others}), or by RUN_SCALE in the environment.")
     return scale
 
 

@@ -34,8 +34,12 @@ def styled(function):
 
     @functools.wraps(function)
     def wrapper(*args, **kwargs):
-        with plt.rc_context(STYLE):
+        before = {key: plt.rcParams[key] for key in STYLE}  # not rc_context, which would undo a notebook's plt.ion()
+        plt.rcParams.update(STYLE)
+        try:
             return function(*args, **kwargs)
+        finally:
+            plt.rcParams.update(before)
 
     return wrapper
 
