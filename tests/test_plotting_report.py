@@ -17,6 +17,7 @@ class FakeRun:
         for split in ("train", "val"):
             self.history[f"{split}_loss"] = [1 / (i + 1) for i in range(epochs)]
             self.history[f"{split}_accuracy"] = [0.5 + 0.1 * i for i in range(epochs)]
+        self.minutes = float(epochs)
         self.finished, self.identity = finished, {"seed": seed}
         session = {"hardware": "2 chips", "precision": "float32", "versions": {"torch": "2.11"}, "date": "2026-11-21"}
         self.sessions = [session]

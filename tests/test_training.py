@@ -249,6 +249,7 @@ def test_an_interrupt_ends_it_with_what_there_is(tiny_shapes, checkpoints, monke
     run = interrupted(tiny_shapes, monkeypatch, stop_at, epochs=4)
     assert not run.finished and len(run.history["val_accuracy"]) == max(stop_at, 1)
     assert f"Interrupted after {stop_at} finished epochs of 4" in capsys.readouterr().out
+    assert "core" in run.made() and "nan" not in run.made()
     model, resumed = go(tiny_shapes, epochs=4)
     fresh_model, fresh = go(tiny_shapes, epochs=4, name="T/other")
     assert resumed.finished

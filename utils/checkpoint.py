@@ -1,6 +1,7 @@
 """Files of weights and of trainings: written atomically, read without pickle, recognised by a fingerprint."""
 
 import datetime
+import math
 import os
 import pickle
 import zipfile
@@ -183,13 +184,18 @@ class Run:
         last = self.sessions[-1]
         return all(last[key] == self.here[key] for key in ("hardware", "precision", "threads", "versions"))
 
+    @property
+    def minutes(self):
+        """Minutes of training so far, evaluation not counted."""
+        return sum(seconds for seconds in self.history.get("seconds", []) if not math.isnan(seconds)) / 60
+
     def made(self):
         """Where, in which precision and when this run was made, in words."""
+        sessions = self.sessions or [self.here]
         stretches = [
-            f"{s['hardware']}, {s['precision']}, torch {s['versions']['torch']}, {s['date']}" for s in self.sessions
+            f"{s['hardware']}, {s['precision']}, torch {s['versions']['torch']}, {s['date']}" for s in sessions
         ]
-        minutes = sum(self.history.get("seconds", [])) / 60
-        return f"{' then '.join(stretches)}, {minutes:.1f} min of training"
+        return f"{' then '.join(stretches)}, {self.minutes:.1f} min of training"
 
 
 def random_states():

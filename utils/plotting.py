@@ -72,7 +72,7 @@ def plot_histories(runs, data_name, splits=("train", "val")):
 
 
 @styled
-def show_images(images, titles=(), columns=10, title="", size=1.2):
+def show_images(images, titles=(), columns=10, title="", size=1.0):
     """A grid of pictures, uint8 or float in [0, 1], (N, H, W, 3) or (N, H, W), each under its own small title."""
     rows = -(-len(images) // columns)
     height = size * rows * (1.3 if len(titles) else 1.05) + 0.5 * bool(title)
@@ -103,7 +103,7 @@ def plot_confusion(labels, predictions, classes, title=""):
     for row in range(n):
         for column in range(n):
             value = share[row, column]
-            if value >= 0.5:
+            if value > 0.5:
                 axis.text(
                     column,
                     row,
@@ -124,4 +124,4 @@ def show_mistakes(images, labels, probabilities, classes, count=10, title=""):
     worst = wrong[sure[wrong].argsort(descending=True)][:count]
     titles = [f"{classes[answers[i]]} {100 * sure[i]:.0f} %\nis {classes[labels[i]]}" for i in worst]
     if len(worst):
-        show_images(torch.as_tensor(images).cpu()[worst], titles, columns=min(5, len(worst)), title=title, size=1.8)
+        show_images(torch.as_tensor(images).cpu()[worst], titles, columns=min(5, len(worst)), title=title, size=1.5)
