@@ -12,6 +12,7 @@ from torch import nn
 from architectures.resnet.resnet import cifar_resnet
 from utils import checkpoint as C
 from utils import fingerprint as F
+from utils import training
 
 
 def test_weights_survive_a_round_trip(tmp_path):
@@ -249,3 +250,28 @@ def test_functions_by_source_and_closure():
 
 def test_fingerprint_does_not_depend_on_the_order():
     assert F.fingerprint({"a": 1, "b": [2]}) == F.fingerprint({"b": [2], "a": 1}) != F.fingerprint({"a": 1, "b": [3]})
+
+
+def layers_of_many_kinds():
+    attention = nn.TransformerEncoderLayer(8, 2, 16, norm_first=True, batch_first=True)
+    convolutions = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1, bias=False), nn.BatchNorm2d(4), nn.Dropout(0.2))
+    return nn.ModuleList([attention, convolutions, nn.MaxPool2d(3, 2), nn.AdaptiveAvgPool2d(1), nn.GELU("tanh")])
+
+
+def test_the_same_under_every_version():
+    """Literals, seen under Python 3.10, 3.11 and 3.13 with torch 2.4, 2.15 and 2.11: a run made on one machine is
+    recognised on another. Where this fails on a new version, stored runs would have to be trained again.
+    """
+    described = describe(NET)
+    assert described["source"] == {"Net": "00c75d9c87ae21c2"} and described["layers"] == "284dd6ccca6858d2"
+    assert F.describe_model(layers_of_many_kinds())["layers"] == "24aadb5ca1bbe372"
+    assert F.describe(training.train_one_epoch)["source"] != F.describe(training.evaluate)["source"]
+    pinned = F.describe(pinned_function)
+    assert pinned["source"] == "be3fb7ca75f00cdf" and pinned["defaults"] == [[1, 2]]
+
+
+def pinned_function(x, sizes=(1, 2)):
+    """Syntax that Python's parsers have treated differently: slices, f-strings, several contexts."""
+    with torch.no_grad(), torch.autograd.profiler.record_function(f"{x.shape[0]!r:>3} {'a'}"):
+        first, *rest = x[:, None, ::2], *sizes
+    return {**{"first": first}, "rest": [r**2 for r in rest if (s := r) > 0 and s]}

@@ -86,9 +86,14 @@ def describe(value):
 
 
 def settings(module):
-    """The arguments of an object: torch's layers as they print them, others by plain and callable attributes."""
-    if is_foreign(type(module)) and (printed := module.extra_repr()):
-        return printed
+    """The arguments of an object: of torch's layers those that are not the default, so that an option which the next
+    torch adds changes nothing; of ours every plain or callable attribute.
+    """
+    if is_foreign(type(module)):
+        defaults = {k: p.default for k, p in inspect.signature(type(module).__init__).parameters.items()}
+        found = {k: getattr(module, k) for k in defaults if hasattr(module, k) and k not in module._parameters}
+        attributes = {k: v for k, v in found.items() if is_plain(v) or callable(v)}
+        return {k: describe(v) for k, v in attributes.items() if v is not defaults[k] and v != defaults[k]}
     attributes = {k: v for k, v in sorted(vars(module).items()) if not k.startswith("_") and k != "training"}
     return {k: describe(v) for k, v in attributes.items() if is_plain(v) or callable(v)}
 
@@ -132,11 +137,23 @@ def code_of(function):
         return bytecode_of(function.__code__)
     if function.__name__ == "<lambda>":  # its source is the whole line that it stands on
         lambdas = [node for node in ast.walk(tree) if isinstance(node, ast.Lambda)]
-        return ast.unparse(lambdas[0]) if len(lambdas) == 1 else bytecode_of(function.__code__)
+        return as_text(lambdas[0]) if len(lambdas) == 1 else bytecode_of(function.__code__)
     for node in ast.walk(tree):
         if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and ast.get_docstring(node) is not None:
             node.body = node.body[1:] or [ast.Pass()]
-    return ast.unparse(tree)
+    return as_text(tree)
+
+
+def as_text(tree):
+    """A syntax tree as text that is the same under every Python from 3.10: what is empty is left out."""
+
+    def walk(node):
+        if isinstance(node, ast.AST):
+            fields = [(name, walk(value)) for name, value in ast.iter_fields(node) if value is not None and value != []]
+            return [type(node).__name__, *fields]
+        return [walk(item) for item in node] if isinstance(node, list) else repr(node)
+
+    return json.dumps(walk(tree))
 
 
 def bytecode_of(code):
