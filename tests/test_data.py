@@ -12,6 +12,7 @@ import time
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from utils import data as D
 from utils.shapes import CLASSES, make_shapes
@@ -216,6 +217,25 @@ def test_an_epoch_can_be_repeated_exactly(tiny_shapes):
     assert sorted(torch.cat([t for _, t in first]).tolist()) == sorted(tiny_shapes.train.labels.tolist())
     other = D.ImageLoader(tiny_shapes, "train", 32, "cpu", shuffle=True, augment=True, seed=5)
     assert not torch.equal(first[0][0], batches(other)[0][0])
+
+
+def test_a_picture_of_the_readers_own(tmp_path):
+    pixels = np.zeros((40, 60, 3), np.uint8)
+    pixels[:, :30] = 255
+    image = Image.fromarray(pixels)
+    image.save(tmp_path / "a.png")
+    assert np.array_equal(D.read_picture(tmp_path / "a.png"), pixels)
+    small = D.read_picture(tmp_path / "a.png", size=32)
+    assert small.shape == (32, 32, 3) and small[:, :12].min() == 255 and small[:, 20:].max() == 0
+    image.convert("RGBA").save(tmp_path / "b.png")
+    assert np.array_equal(D.read_picture(tmp_path / "b.png"), pixels)
+    exif = image.getexif()
+    exif[0x0112] = 6  # held upright: to be turned by a quarter
+    image.save(tmp_path / "c.jpg", exif=exif)
+    assert D.read_picture(tmp_path / "c.jpg").shape == (60, 40, 3)
+    (tmp_path / "d.jpg").write_text("no picture")
+    with pytest.raises(D.DataError, match=r"d\.jpg is not a picture .*JPEG or PNG"):
+        D.read_picture(tmp_path / "d.jpg")
 
 
 def test_crop_and_flip_by_hand():

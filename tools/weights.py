@@ -1,6 +1,6 @@
 """The trained ResNet-20 that the repository keeps, and the ten pictures beside it."""
 
-import torchvision
+from PIL import Image
 
 from tools.repository import ROOT
 from utils.checkpoint import checkpoint_dir, load_file, save_file
@@ -15,6 +15,6 @@ def keep(scale):
     data = load_cifar10()
     for label, name in enumerate(data.classes):
         first = data.test.images[data.test.labels == label][0]
-        torchvision.io.write_png(first.permute(2, 0, 1).contiguous(), str(folder / f"{label}_{name}.png"))
+        Image.fromarray(first.numpy()).save(folder / f"{label}_{name}.png")
     print(f"{folder}: trained on {content['made']}; test accuracy {100 * content['test_accuracy']:.2f} %")
     return 0

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from PIL import Image, ImageOps, UnidentifiedImageError
 from torch.nn import functional as F
 from tqdm import tqdm
 
@@ -217,6 +218,20 @@ def load_shapes(train=2000, val=500, test=500, seed=0):
         val=as_split(images[first:second], labels[first:second]),
         test=as_split(images[second:], labels[second:]),
     )
+
+
+def read_picture(path, size=None):
+    """A picture file as uint8 (H, W, 3), upright and in RGB; with `size`, its central square in size x size pixels.
+
+    Raises FileNotFoundError, and DataError for a file that Pillow cannot read.
+    """
+    try:
+        picture = ImageOps.exif_transpose(Image.open(path)).convert("RGB")  # phones store portraits lying down
+    except UnidentifiedImageError as error:
+        raise DataError(f"{path} is not a picture that can be read: save it as JPEG or PNG") from error
+    if size is not None:
+        picture = ImageOps.fit(picture, (size, size))
+    return torch.from_numpy(np.array(picture))
 
 
 def as_split(images, labels):
