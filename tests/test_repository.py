@@ -1,6 +1,8 @@
 """The repository as a whole: its notebooks, its address, its imports, its two commands."""
 
 import ast
+import base64
+import io
 import json
 import os
 import re
@@ -9,7 +11,9 @@ import sys
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
+from PIL import Image
 
 from tools import notebooks, repository
 
@@ -104,6 +108,17 @@ def test_cleaning_keeps_what_a_reader_would_see():
     cleaned = notebooks.clean(book)
     assert [output.text for output in cleaned.cells[0].outputs] == ["end\n"]
     assert "widgets" not in cleaned.metadata and "execution" not in cleaned.cells[0].metadata
+
+
+def test_pictures_are_stored_small_and_look_the_same():
+    rng = np.random.default_rng(0)
+    picture = rng.integers(0, 256, (100, 3), dtype=np.uint8)[rng.integers(0, 100, (200, 200))]  # of 100 colours
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "PNG")
+    stored = base64.b64decode(notebooks.smaller(base64.b64encode(buffer.getvalue()).decode()))
+    assert len(stored) < 0.5 * len(buffer.getvalue())
+    seen = np.asarray(Image.open(io.BytesIO(stored)).convert("RGB"), int)
+    assert np.abs(seen - picture).max() <= 4
 
 
 def test_one_address_everywhere():
