@@ -162,7 +162,7 @@ class Run:
     def save(self):
         """Write the file: everything that the next epoch depends on, and what a reader of the result should know."""
         done = len(self.history["epoch"])
-        if not self.sessions or self.same_session() is False:
+        if not self.sessions or not self.same_session():
             self.sessions = [*self.sessions, {**self.here, "from_epoch": done}]
         if self.path is None:
             return
