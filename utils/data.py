@@ -117,7 +117,7 @@ class Split(NamedTuple):
 
 @dataclass(frozen=True)
 class ImageData:
-    """A data set of pictures in memory. `mean` and `std` are those of the training pixels, by channel, in [0, 1]."""
+    """A data set of pictures in memory. `mean` and `std` are those of the pixels, by channel, in [0, 1]."""
 
     name: str
     classes: tuple
@@ -156,7 +156,7 @@ def load_cifar10(val_size=5000):
     return ImageData(
         name="CIFAR-10",
         classes=CIFAR10_CLASSES,
-        mean=(0.4914, 0.4822, 0.4465),
+        mean=(0.4914, 0.4822, 0.4465),  # of all 50,000, as everybody has it
         std=(0.2470, 0.2435, 0.2616),
         train=as_split(images[:cut], labels[:cut]),
         val=as_split(images[cut:], labels[cut:]),
@@ -247,7 +247,7 @@ class ImageLoader:
                 Each pass over the loader takes the epoch that `epoch` names and moves it on by one.
     augment     the augmentation of section 4.2: `padding` pixels on each side (black ones, here), a random crop of
                 the old size, a horizontal flip with probability 1/2 where `flip` is set
-    Pictures are normalised by the training set's mean and deviation, and laid out channels-last, which convolutions
+    Pictures are normalised by the data set's mean and deviation, and laid out channels-last, which convolutions
     prefer on CPUs and on tensor cores. No worker processes: whole-batch tensor operations leave them nothing to do.
     """
 
@@ -284,7 +284,7 @@ class ImageLoader:
             yield self.normalise(images), self.labels[order[part]]
 
     def normalise(self, images):
-        """uint8 (B, H, W, 3) -> float32 (B, 3, H, W), of mean 0 and deviation 1 over the training set."""
+        """uint8 (B, H, W, 3) -> float32 (B, 3, H, W), of mean 0 and deviation 1 over the data set."""
         return (images.permute(0, 3, 1, 2).float() - self.shift) * self.scale
 
     def describe(self):
