@@ -166,10 +166,8 @@ def test_a_damaged_data_file(tmp_path, monkeypatch, content):
         D.load_cifar10()
 
 
-def test_shapes_are_deterministic_balanced_and_quick():
-    started = time.perf_counter()
+def test_shapes_are_deterministic_and_balanced():
     images, labels = make_shapes(1000, seed=1)
-    assert time.perf_counter() - started < 5  # the goal, 5,000 in under 2 s, is measured by make bench
     assert images.shape == (1000, 32, 32, 3) and images.dtype == np.uint8
     assert np.bincount(labels).tolist() == [100] * len(CLASSES)
     again, same_labels = make_shapes(1000, seed=1)
