@@ -63,6 +63,17 @@ def test_download_takes_the_first_address_that_is_right(server, tmp_path):
     assert list(path.parent.iterdir()) == [path]  # nothing half-written is left
 
 
+def test_download_by_the_first_digits_of_a_hash(server, tmp_path):
+    path = tmp_path / "file.bin"
+    D.download(addresses(server, "wrong", "good"), path, RIGHT[:8])
+    assert path.read_bytes() == CONTENT and server.asked == ["/wrong", "/good"]
+    D.download(addresses(server, "good"), path, RIGHT[:8])
+    assert server.asked == ["/wrong", "/good"]
+    for useless in ("", RIGHT[:7]):
+        with pytest.raises(ValueError, match="at least 8 hexadecimal digits"):
+            D.download(addresses(server, "good"), path, useless)
+
+
 def test_download_of_what_is_there_asks_nobody(server, tmp_path):
     path = tmp_path / "file.bin"
     path.write_bytes(CONTENT)

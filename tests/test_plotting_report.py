@@ -48,6 +48,35 @@ def test_histories_of_an_interrupted_run(epochs):
     assert len(plt.gcf().axes[0].lines[0].get_xdata()) == epochs
 
 
+def test_curves_share_colours_by_name_and_styles_by_variant():
+    panels = {
+        "plain": {"20 layers, test": [5, 4, 3], "20 layers, training": [4, None, 2], "56 layers, test": [9, 8, 7]},
+        "residual": {"56 layers, test": ([10, 20], [2.0, float("nan")])},
+    }
+    plotting.plot_curves(panels, "epoch", "error (%)", "Degradation", log=True)
+    left, right = plt.gcf().axes
+    twenty, training, deep = left.lines
+    assert twenty.get_color() == training.get_color() == plotting.COLOURS[0] != deep.get_color()
+    assert twenty.get_linestyle() == deep.get_linestyle() == "-" and training.get_linestyle() == "--"
+    assert right.lines[0].get_color() == deep.get_color() and list(right.lines[0].get_xdata()) == [10, 20]
+    assert list(twenty.get_xdata()) == [1, 2, 3] and np.isnan(training.get_ydata()[1])
+    assert np.isnan(right.lines[0].get_ydata()[1])
+    assert left.get_yscale() == right.get_yscale() == "log" and left.get_ylim() == right.get_ylim()
+    assert left.get_ylabel() == "error (%)" and left.get_xlabel() == right.get_xlabel() == "epoch"
+    assert left.get_legend() and right.get_legend()  # the panels differ in their lines
+    plotting.plot_curves({"a": {"x": [1, 2]}, "b": {"x": [2, 1]}}, "epoch", "loss")
+    assert [axis.get_legend() is not None for axis in plt.gcf().axes] == [False, True]
+
+
+def test_spread_shows_every_value_and_the_mean():
+    plotting.plot_spread({"A": [20.0, 22.0], "B": [30.0]}, "error (%)", "title")
+    axis = plt.gcf().axes[0]
+    dots, mean = axis.lines[:2]
+    assert list(dots.get_ydata()) == [20, 22] and list(mean.get_ydata()) == [21, 21]
+    assert [label.get_text() for label in axis.get_xticklabels()] == ["A", "B"]
+    assert axis.get_ylabel() == "error (%)" and axis.get_title() == "title"
+
+
 def test_image_grid():
     plotting.show_images(np.zeros((7, 8, 8, 3), np.uint8), [str(i) for i in range(7)], columns=5)
     axes = plt.gcf().axes
@@ -113,6 +142,17 @@ def test_report_shows_and_keeps(tmp_path, monkeypatch, capsys):
         ):
             assert part in text
     assert "<b>" not in table._repr_html_() and "&lt;b&gt;" in table._repr_html_()
+
+
+def test_columns_without_a_figure_are_left_out(monkeypatch):
+    monkeypatch.setattr("utils.report.current_scale", lambda: "quick")
+    mine = [dict(what="A", paper=None, reproduction=None, runs=[(8.7, FakeRun())])]
+    text = report.report("ResNet", "error (%)", "CIFAR-10", "45k/5k", None, mine).markdown()
+    assert text.splitlines()[0] == "| error (%) | ours, scale quick | epochs | seeds |"
+    assert "| A | 8.70 | 3 | 0 (n = 1) |" in text and "None" not in text
+    mine[0]["paper"] = 8.75
+    text = report.report("ResNet", "error (%)", "CIFAR-10", "45k/5k", "someone", mine).markdown()
+    assert text.splitlines()[0] == "| error (%) | paper | ours, scale quick | epochs | seeds |"
 
 
 def test_report_without_a_results_folder_lies_beside_the_checkpoints(tmp_path, monkeypatch):

@@ -143,6 +143,68 @@ def test_outputs_equal_torchvisions(name):
         torch.testing.assert_close(ours.eval()(x), theirs.eval()(x), rtol=1e-5, atol=1e-6)
 
 
+class TheirBlock(torch.nn.Module):
+    """A block as akamaster/pytorch_resnet_cifar10 names and computes it."""
+
+    def __init__(self, in_planes, planes, stride, option):
+        super().__init__()
+        self.conv1 = torch.nn.Conv2d(in_planes, planes, 3, stride, 1, bias=False)
+        self.bn1 = torch.nn.BatchNorm2d(planes)
+        self.conv2 = torch.nn.Conv2d(planes, planes, 3, 1, 1, bias=False)
+        self.bn2 = torch.nn.BatchNorm2d(planes)
+        self.shortcut = torch.nn.Sequential()
+        self.zeros = planes // 4 if stride != 1 and option == "A" else None
+        if stride != 1 and option == "B":
+            projection = torch.nn.Conv2d(in_planes, planes, 1, stride, bias=False)
+            self.shortcut = torch.nn.Sequential(projection, torch.nn.BatchNorm2d(planes))
+
+    def forward(self, x):
+        out = self.bn2(self.conv2(self.bn1(self.conv1(x)).relu()))
+        if self.zeros is not None:
+            x = torch.nn.functional.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, self.zeros, self.zeros))
+        return (out + self.shortcut(x)).relu()
+
+
+class TheirNet(torch.nn.Module):
+    def __init__(self, n, option):
+        super().__init__()
+        self.conv1, self.bn1 = torch.nn.Conv2d(3, 16, 3, padding=1, bias=False), torch.nn.BatchNorm2d(16)
+        before = 16
+        for stage, planes in enumerate((16, 32, 64), start=1):
+            blocks = [
+                TheirBlock(before if j == 0 else planes, planes, 1 + (stage > 1 and j == 0), option) for j in range(n)
+            ]
+            self.add_module(f"layer{stage}", torch.nn.Sequential(*blocks))
+            before = planes
+        self.linear = torch.nn.Linear(64, 10)
+
+    def forward(self, x):
+        x = self.bn1(self.conv1(x)).relu()
+        x = self.layer3(self.layer2(self.layer1(x)))
+        return self.linear(x.mean((2, 3)))
+
+
+@pytest.mark.parametrize(("depth", "option"), [(20, "A"), (8, "A"), (20, "B")])
+def test_published_weights_under_our_names(depth, option):
+    torch.manual_seed(0)
+    theirs = TheirNet((depth - 2) // 6, option)
+    for name, value in theirs.state_dict().items():
+        if name.endswith(("weight", "bias", "running_mean", "running_var")) and value.ndim == 1:
+            torch.nn.init.uniform_(value, 0.5, 1.5)
+    file = {"state_dict": torch.nn.DataParallel(theirs).state_dict(), "best_prec1": 91.7}
+    assert all(key.startswith("module.") for key in file["state_dict"])
+    x, ours = torch.randn(4, 3, 32, 32), R.cifar_resnet(depth, shortcut=option)
+    for content in (file, file["state_dict"], theirs.state_dict()):
+        ours.load_state_dict(R.from_akamaster(content), strict=True)
+        with torch.no_grad():
+            torch.testing.assert_close(ours.eval()(x), theirs.eval()(x), rtol=1e-5, atol=1e-5)
+
+
+def test_published_weights_of_another_net():
+    with pytest.raises(ValueError, match=r"no key is linear\.weight.*conv1\.weight"):
+        R.from_akamaster(R.cifar_resnet(8).state_dict())
+
+
 def test_zero_padding_shortcut():
     x = torch.randn(2, 16, 8, 8)
     y = R.ZeroPadShortcut(16, 32, stride=2)(x)

@@ -1,6 +1,7 @@
 """utils/training.py, progress, checkpoint: resuming to the same bits, recognising runs, stopping early."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -134,6 +135,17 @@ def test_history_and_learning(tiny_shapes, checkpoints, capsys):
     assert loss == pytest.approx(history["val_loss"][-1], rel=1e-5) and accuracy == history["val_accuracy"][-1]
     said = capsys.readouterr().out
     assert "interrupting the cell" in said and "epoch   3/3" in said
+
+
+@pytest.mark.parametrize(("lines", "printed"), [(30, [1, 2, 3, 4, 5]), (3, [1, 2, 4, 5]), (1, [5])])
+def test_a_training_prints_as_many_epochs_as_it_is_told(tiny_shapes, capsys, lines, printed):
+    loader = ImageLoader(tiny_shapes, "train", 48, "cpu")
+    evaluate_on = {"val": ImageLoader(tiny_shapes, "val", 32, "cpu")}
+    model = nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 10))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    run = fit(model, loader, optimizer, None, 5, "cpu", evaluate_on, lines=lines)
+    said = re.findall(r"epoch +(\d+)/5  train loss", capsys.readouterr().out)
+    assert len(run.history["epoch"]) == 5 and [int(epoch) for epoch in said] == printed
 
 
 def test_evaluate_by_hand():

@@ -1,4 +1,4 @@
-"""Plots that several notebooks share: training histories, picture grids, confusion matrix, worst mistakes.
+"""Plots that several notebooks share: histories, curves, spreads, picture grids, confusion matrix, worst mistakes.
 
 Each function draws one new figure, for the notebook to show. The colours are Okabe and Ito's: colour-blind readers
 tell them apart.
@@ -12,6 +12,7 @@ import torch
 from matplotlib.ticker import MaxNLocator
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#B8A200")
+LINE_STYLES = ("-", "--", ":", "-.")
 STYLE = {
     "figure.dpi": 80,
     "figure.facecolor": "white",
@@ -69,6 +70,46 @@ def plot_histories(runs, data_name, splits=("train", "val")):
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[1].legend()
     figure.suptitle(f"Training on {data_name}")
+
+
+@styled
+def plot_curves(panels, xlabel, ylabel, title="", log=False):
+    """Lines in panels side by side, on common axes. `panels`: {panel title: {label: [y, …] or ([x, …], [y, …])}}.
+
+    What stands before a label's first comma decides its colour, what stands after it the line style, in every panel
+    alike. Without x, values are numbered from 1; None and NaN leave a gap. `log`: a logarithmic y axis.
+    """
+    labels = list(dict.fromkeys(label for lines in panels.values() for label in lines))
+    names = list(dict.fromkeys(label.split(",")[0] for label in labels))
+    variants = list(dict.fromkeys(label.partition(",")[2] for label in labels))
+    figure, axes = plt.subplots(1, len(panels), figsize=(max(6.5, 5.5 * len(panels)), 4), sharey=True, squeeze=False)
+    for axis, (panel, lines) in zip(axes[0], panels.items()):
+        for label, values in lines.items():
+            x, y = values if isinstance(values, tuple) else (range(1, len(values) + 1), values)
+            y = np.array([np.nan if value is None else float(value) for value in y])
+            name, _, variant = label.partition(",")
+            colour = COLOURS[names.index(name) % len(COLOURS)]
+            line = LINE_STYLES[variants.index(variant) % len(LINE_STYLES)]
+            axis.plot(x, y, color=colour, linestyle=line, label=label, marker="." if len(y) < 40 else None)
+        axis.set(title=panel, xlabel=xlabel, yscale="log" if log else "linear")
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes[0, 0].set_ylabel(ylabel)
+    same = all(list(lines) == labels for lines in panels.values())
+    for axis in axes[0, -1:] if same else axes[0]:
+        axis.legend(fontsize=10)
+    figure.suptitle(title)
+
+
+@styled
+def plot_spread(groups, ylabel, title=""):
+    """A dot for each value of each group, a bar at the group's mean: {label: [value of a seed, …]}."""
+    figure, axis = plt.subplots(figsize=(max(4, 1.4 * len(groups)), 3.6))
+    for place, (label, values) in enumerate(groups.items()):
+        colour = COLOURS[place % len(COLOURS)]
+        axis.plot([place] * len(values), values, "o", color=colour, label=label)
+        axis.plot([place - 0.25, place + 0.25], [np.mean(values)] * 2, color=colour)
+    axis.set(xticks=range(len(groups)), xlim=(-0.6, len(groups) - 0.4), ylabel=ylabel, title=title)
+    axis.set_xticklabels(groups)
 
 
 @styled

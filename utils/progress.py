@@ -9,16 +9,17 @@ from utils.device import synchronise
 
 WARM_UP = 3  # steps that are not measured: the first ones load kernels
 MEASURED = 10  # steps after which the duration is foretold
-LINES = 30  # of epochs at most; a longer training prints every second, third, … epoch
+LINES = 30  # of epochs at most, unless `fit` is told otherwise; a longer training prints every second, third, … epoch
 
 
 class Progress:
     """Follows `fit`: `run` is its Run, `train_loader` and `evaluate_on` its loaders."""
 
-    def __init__(self, run, train_loader, evaluate_on):
+    def __init__(self, run, train_loader, evaluate_on, lines=LINES):
         self.run, self.loader, self.evaluate_on = run, train_loader, evaluate_on
         self.bar, self.steps, self.foretold, self.begin = None, 0, False, None
-        self.every = -(-run.epochs // LINES)
+        self.every = -(-run.epochs // lines)
+        self.always = (1, run.epochs) if lines > 1 else (run.epochs,)
 
     def start_epoch(self, epoch):
         self.bar = tqdm(
@@ -64,7 +65,7 @@ class Progress:
         """One epoch's line, unless the training is so long that it is one of those left out."""
         history = self.run.history
         epoch = history["epoch"][index]
-        if epoch % self.every and epoch not in (1, self.run.epochs):
+        if epoch % self.every and epoch not in self.always:
             return
         parts = [f"epoch {epoch:3d}/{self.run.epochs}"]
         for split in ("train", *self.evaluate_on):

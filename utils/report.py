@@ -41,7 +41,7 @@ def report(notebook, metric, data, split, reproduction, rows, table=None):
     """Show results beside the paper's, and above scale quick keep them. Returns a Report.
 
     notebook      its name; metric, data and split in words ("test error, %", "CIFAR-10", "45k/5k")
-    reproduction  who published the reproduction, in words
+    reproduction  who published the reproduction, in words; None where there is none
     rows          dictionaries: "what"; "paper" and "reproduction", numbers, or None where there is none; "runs", a
                   list of (value, Run), one a seed, empty where this scale does not run it
     table         a name, for every table of a notebook but its main one
@@ -88,10 +88,15 @@ def results_path(notebook, scale, table=None):
 
 
 def layout(content):
-    """(headings, rows of texts, note) of a table."""
-    heads = [content["metric"], "paper", content["reproduced_by"], f"ours, scale {content['scale']}", "epochs", "seeds"]
+    """(headings, rows of texts, note) of a table; a column of published figures is there only if one is."""
+    published = [
+        (key, head)
+        for key, head in (("paper", "paper"), ("reproduction", content["reproduced_by"]))
+        if any(row[key] is not None for row in content["rows"])
+    ]
+    heads = [content["metric"], *(head for _, head in published), f"ours, scale {content['scale']}", "epochs", "seeds"]
     rows = [
-        [row["what"], number(row["paper"]), number(row["reproduction"]), ours(row["ours"]), *training(row)]
+        [row["what"], *(number(row[key]) for key, _ in published), ours(row["ours"]), *training(row)]
         for row in content["rows"]
     ]
     sessions = [session for row in content["rows"] for session in row["sessions"]]

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from utils import fingerprint
 from utils.checkpoint import Run
 from utils.device import autocast, choose_precision
-from utils.progress import Progress
+from utils.progress import LINES, Progress
 
 
 def classification(model, images, labels):
@@ -67,15 +67,16 @@ def fit(
     train_epoch=train_one_epoch,
     checkpoint=None,
     knobs=None,
+    lines=LINES,
 ):
     """Train for `epochs`, evaluating after each on every loader of `evaluate_on` ({"val": loader, …}). Returns a `Run`.
 
     `run.history` has one entry an epoch in each list: "epoch", "train_loss", "train_accuracy", "val_loss", …,
-    "learning_rate", "seconds" (of training alone), "per_second" (examples). With `checkpoint` ("ResNet/resnet20") it is
-    kept after each epoch, taken up again after a break, and recognised when it is finished. An interrupt (the stop
+    "learning_rate", "seconds" (of training alone), "per_second" (examples). With `checkpoint` ("ResNet/resnet20") it
+    is kept after each epoch, taken up again after a break, and recognised when it is finished. An interrupt (the stop
     button) ends it with what there is. `knobs` are plain values that belong to the run's identity besides those that
-    it finds out by itself; a notebook that shows the loop passes its own as `train_epoch`. A loader yields batches, and
-    has `len`, `count`, `epoch` and `describe()`: see ImageLoader.
+    it finds out by itself; a notebook that shows the loop passes its own as `train_epoch`. At most `lines` epochs are
+    printed. A loader yields batches, and has `len`, `count`, `epoch` and `describe()`: see ImageLoader.
     """
     dtype, _ = choose_precision(device)
     scaler = torch.amp.GradScaler(torch.device(device).type, init_scale=2.0**12, enabled=dtype == torch.float16)
@@ -83,7 +84,7 @@ def fit(
     parts = dict(model=model.to(device), optimizer=optimizer, scheduler=scheduler, scaler=scaler)
     run = Run(checkpoint, identity, epochs, device, dtype, **parts)
     run.resume()
-    progress = Progress(run, train_loader, evaluate_on)
+    progress = Progress(run, train_loader, evaluate_on, lines)
     progress.replay()
     try:
         for epoch in range(len(run.history["epoch"]), epochs):

@@ -6,6 +6,7 @@ Paper: https://arxiv.org/abs/1512.03385
     plain18, plain34                                      the same nets without shortcuts (section 4.1)
     cifar_resnet(depth)                                   the CIFAR-10 nets of 6n + 2 layers (section 4.2)
     resnet20_cifar10()                                    a trained ResNet-20, kept beside this file
+    from_akamaster(checkpoint)                            published weights of the CIFAR nets, under our names
 
 Layers carry torchvision's names, so torchvision's `state_dict` of the five ImageNet nets loads with `strict=True`.
 This file needs torch and the standard library alone: copy it into your own project as it is.
@@ -248,3 +249,17 @@ def resnet20_cifar10():
     model = cifar_resnet(20)
     model.load_state_dict(about.pop("model"))
     return model.eval(), about
+
+
+def from_akamaster(checkpoint):
+    """The weights of akamaster/pytorch_resnet_cifar10 under the names that `cifar_resnet` of the same depth has.
+
+    `checkpoint` is what `torch.load` makes of one of its files, or the `state_dict` inside. The "module." in front of
+    each key goes, `linear` becomes `fc`, and the projections of its option B, `shortcut`, become `downsample`. Its
+    option A puts the zeros where ours does. Pictures must be normalised as there: mean (0.485, 0.456, 0.406) and
+    deviation (0.229, 0.224, 0.225). Raises ValueError for weights that have no `linear` layer.
+    """
+    weights = {key.removeprefix("module."): value for key, value in checkpoint.get("state_dict", checkpoint).items()}
+    if "linear.weight" not in weights:
+        raise ValueError(f"no key is linear.weight: not akamaster's; the first keys are {list(weights)[:3]}")
+    return {k.replace("linear.", "fc.").replace(".shortcut.", ".downsample."): v for k, v in weights.items()}
