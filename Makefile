@@ -34,7 +34,7 @@ table: $(VENV)/.ready-dev  ## fill the READMEs' result tables
 keep: $(VENV)/.ready-dev  ## keep the ResNet-20 that the notebook saved at SCALE as the repository's trained net
 	@$(TOOLS) keep --scale $(if $(filter file default undefined,$(origin SCALE)),cpu,$(SCALE))
 
-bench: $(VENV)/.ready-dev  ## speed of the data loading, as ratios
+bench: $(VENV)/.ready-dev  ## speed, as ratios: data loading, the Transformer, its decoding
 	@$(TOOLS) bench
 
 clean:  ## remove what make run built; trainings and data stay

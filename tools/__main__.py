@@ -35,7 +35,7 @@ def main(arguments=None):
         "keep", help="keep the ResNet-20 that the notebook saved in architectures/resnet/weights/"
     )
     keep.add_argument("--scale", default="cpu", choices=("cpu", "gpu", "paper"))
-    bench = commands.add_parser("bench", help="images/s of ImageLoader against a torchvision DataLoader, as ratios")
+    bench = commands.add_parser("bench", help="speed as ratios: data loading, the Transformer, its decoding")
     bench.add_argument("--rounds", type=int, default=5)
     bench.add_argument("--steps", type=int, default=12)
 

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from torchvision.transforms import v2
 
 from architectures.resnet.resnet import cifar_resnet
+from tools import benchmark_transformer
 from utils.data import ImageLoader, data_root, load_cifar10, load_shapes
 from utils.device import autocast, choose_precision, dtype_name, get_device, set_seed, synchronise
 from utils.shapes import make_shapes
@@ -65,6 +66,7 @@ def main(rounds, steps):
     print(f"Data: {data.name}. Batch {BATCH}, {rounds} rounds of {steps} steps each, medians.")
     for dtype in dict.fromkeys((torch.float32, choose_precision(device)[0])):
         compare(data, device, dtype, rounds, steps)
+    benchmark_transformer.main(device, rounds, steps)
     return 0
 
 
