@@ -67,7 +67,7 @@ def plot_histories(runs, data_name, splits=("train", "val")):
     axes[1].set(title="Accuracy", ylabel="accuracy (%)")
     for axis in axes:
         axis.set_xlabel("epoch")
-        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes[1].legend()
     figure.suptitle(f"Training on {data_name}")
 
@@ -92,7 +92,7 @@ def plot_curves(panels, xlabel, ylabel, title="", log=False):
             line = LINE_STYLES[variants.index(variant) % len(LINE_STYLES)]
             axis.plot(x, y, color=colour, linestyle=line, label=label, marker="." if len(y) < 40 else None)
         axis.set(title=panel, xlabel=xlabel, yscale="log" if log else "linear")
-        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes[0, 0].set_ylabel(ylabel)
     same = all(list(lines) == labels for lines in panels.values())
     for axis in axes[0, -1:] if same else axes[0]:
