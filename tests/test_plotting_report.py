@@ -77,6 +77,15 @@ def test_spread_shows_every_value_and_the_mean():
     assert axis.get_ylabel() == "error (%)" and axis.get_title() == "title"
 
 
+def test_attention_maps():
+    plotting.plot_attention(torch.rand(6, 2, 3), ["a", "b"], ["x", "y", "z"], "title")
+    axes = plt.gcf().axes
+    assert len(axes) == 8 and [len(axis.images) for axis in axes] == [1] * 6 + [0] * 2 and not axes[7].axison
+    assert axes[5].get_title() == "head 5" and axes[0].images[0].get_array().shape == (2, 3)
+    assert [label.get_text() for label in axes[0].get_xticklabels()] == ["x", "y", "z"]
+    assert [label.get_text() for label in axes[0].get_yticklabels()] == ["a", "b"]
+
+
 def test_image_grid():
     plotting.show_images(np.zeros((7, 8, 8, 3), np.uint8), [str(i) for i in range(7)], columns=5)
     axes = plt.gcf().axes

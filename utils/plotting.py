@@ -1,4 +1,4 @@
-"""Plots that several notebooks share: histories, curves, spreads, picture grids, confusion matrix, worst mistakes.
+"""Plots that several notebooks share: histories, curves, spreads, attention maps, pictures, confusions, mistakes.
 
 Each function draws one new figure, for the notebook to show. The colours are Okabe and Ito's: colour-blind readers
 tell them apart.
@@ -110,6 +110,26 @@ def plot_spread(groups, ylabel, title=""):
         axis.plot([place - 0.25, place + 0.25], [np.mean(values)] * 2, color=colour)
     axis.set(xticks=range(len(groups)), xlim=(-0.6, len(groups) - 0.4), ylabel=ylabel, title=title)
     axis.set_xticklabels(groups)
+
+
+@styled
+def plot_attention(weights, rows, columns, title=""):
+    """Attention weights (H, T, S), a panel a head: `rows` are the T words that look, `columns` the S looked at."""
+    weights = torch.as_tensor(weights).float().cpu()
+    across = min(4, len(weights))
+    down = -(-len(weights) // across)
+    size = (0.8 + across * (0.7 + 0.27 * len(columns)), 0.6 + down * (1.1 + 0.27 * len(rows)))
+    figure, axes = plt.subplots(down, across, figsize=size, squeeze=False, sharey=True)
+    for axis in axes.flat:
+        axis.axis("off")
+    for head, (axis, values) in enumerate(zip(axes.flat, weights)):
+        axis.axis("on")
+        axis.imshow(values, cmap="Blues", vmin=0, vmax=1)
+        axis.grid(False)
+        axis.set(title=f"head {head}", xticks=range(len(columns)), yticks=range(len(rows)))
+        axis.set_xticklabels(columns, rotation=60, ha="right", rotation_mode="anchor")
+        axis.set_yticklabels(rows)
+    figure.suptitle(title)
 
 
 @styled
