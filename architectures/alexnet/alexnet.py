@@ -1,0 +1,143 @@
+"""AlexNet: Krizhevsky et al., "ImageNet Classification with Deep Convolutional Neural Networks", NIPS 2012.
+
+    AlexNet()              the net of the paper: two groups, local response normalisation, overlapping pooling
+    alexnet_one_tower()    the form of 2014 (Krizhevsky, "One weird trick", https://arxiv.org/abs/1404.5997)
+    alexnet_cifar()        a small form for 32-pixel pictures, whose parts can be switched off one by one
+
+Layers of the 2014 form carry torchvision's names, so torchvision's `state_dict` loads with `strict=True`.
+This file needs torch and the standard library alone: copy it into your own project as it is.
+"""
+
+import torch
+from torch import nn
+
+
+class LocalResponseNorm(nn.Module):
+    """b_i = a_i / (k + α Σ_j a_j²)^β, the sum over the n channels around i (section 3.3): (B, C, H, W) -> the same.
+
+    The defaults are the paper's. torch's layer of this name divides α by n and has k = 1.
+    """
+
+    def __init__(self, n=5, k=2.0, alpha=1e-4, beta=0.75):
+        super().__init__()
+        self.norm = nn.LocalResponseNorm(size=n, alpha=alpha * n, beta=beta, k=k)
+
+    def forward(self, x):
+        return self.norm(x)
+
+
+class AlexNet(nn.Module):
+    """The eight layers of section 3.5: (B, 3, H, W) -> (B, num_classes); 227 pixels give the paper's sizes.
+
+    The paper's text says 224, its arithmetic needs 227. Layers 2, 4 and 5 see half of the channels each, those on
+    their own GPU: `groups=2`; `groups=1` is the net that a larger GPU would have held. `lrn`, `overlap` (pooling of 3
+    by 2 instead of 2 by 2) and `dropout` switch parts of section 3 and 4.2 off. 60,965,224 parameters.
+
+    Raises ValueError in `forward` for pictures that are not (B, 3, H, W) or smaller than 67 pixels.
+    """
+
+    def __init__(self, num_classes=1000, groups=2, lrn=True, overlap=True, dropout=0.5):
+        super().__init__()
+
+        def norm():
+            return [LocalResponseNorm()] if lrn else []
+
+        def pool():
+            return nn.MaxPool2d(kernel_size=3 if overlap else 2, stride=2)
+
+        self.features = nn.Sequential(
+            *(nn.Conv2d(3, 96, kernel_size=11, stride=4), nn.ReLU(inplace=True), *norm(), pool()),
+            *(nn.Conv2d(96, 256, kernel_size=5, padding=2, groups=groups), nn.ReLU(inplace=True), *norm(), pool()),
+            *(nn.Conv2d(256, 384, kernel_size=3, padding=1), nn.ReLU(inplace=True)),
+            *(nn.Conv2d(384, 384, kernel_size=3, padding=1, groups=groups), nn.ReLU(inplace=True)),
+            *(nn.Conv2d(384, 256, kernel_size=3, padding=1, groups=groups), nn.ReLU(inplace=True), pool()),
+        )
+        self.avgpool = nn.AdaptiveAvgPool2d(6)  # nothing at 227 pixels; other sizes are averaged to 6x6
+        self.classifier = nn.Sequential(
+            *(nn.Dropout(dropout), nn.Linear(256 * 6 * 6, 4096), nn.ReLU(inplace=True)),
+            *(nn.Dropout(dropout), nn.Linear(4096, 4096), nn.ReLU(inplace=True)),
+            nn.Linear(4096, num_classes),
+        )
+        self.init_weights()
+
+    def init_weights(self):
+        """N(0, 0.01²); biases 1 in layers 2, 4, 5 and the hidden linear ones, so that ReLUs begin open (section 5)."""
+        layers = [m for m in self.modules() if isinstance(m, (nn.Conv2d, nn.Linear))]
+        for i, layer in enumerate(layers, start=1):
+            nn.init.normal_(layer.weight, 0, 0.01)
+            nn.init.constant_(layer.bias, 1.0 if i in (2, 4, 5, 6, 7) else 0.0)
+
+    def forward(self, x):
+        check_pictures(x, 67)
+        return self.classifier(self.avgpool(self.features(x)).flatten(1))
+
+
+class OneTower(nn.Module):
+    """AlexNet as of 2014, on one GPU: no groups, no local response normalisation, 64 channels in front.
+
+    (B, 3, H, W) with H and W of 63 pixels or more (ValueError otherwise) -> (B, num_classes). 61,100,840 parameters;
+    the same layers under the same names as torchvision's.
+    """
+
+    def __init__(self, num_classes=1000, dropout=0.5):
+        super().__init__()
+        self.features = nn.Sequential(
+            *(nn.Conv2d(3, 64, kernel_size=11, stride=4, padding=2), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2)),
+            *(nn.Conv2d(64, 192, kernel_size=5, padding=2), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2)),
+            *(nn.Conv2d(192, 384, kernel_size=3, padding=1), nn.ReLU(inplace=True)),
+            *(nn.Conv2d(384, 256, kernel_size=3, padding=1), nn.ReLU(inplace=True)),
+            *(nn.Conv2d(256, 256, kernel_size=3, padding=1), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2)),
+        )
+        self.avgpool = nn.AdaptiveAvgPool2d(6)
+        self.classifier = nn.Sequential(
+            *(nn.Dropout(dropout), nn.Linear(256 * 6 * 6, 4096), nn.ReLU(inplace=True)),
+            *(nn.Dropout(dropout), nn.Linear(4096, 4096), nn.ReLU(inplace=True)),
+            nn.Linear(4096, num_classes),
+        )
+
+    def forward(self, x):
+        check_pictures(x, 63)
+        return self.classifier(self.avgpool(self.features(x)).flatten(1))
+
+
+def alexnet_one_tower(num_classes=1000, **options):
+    """The 2014 form: 61,100,840 parameters. `options` are those of `OneTower`."""
+    return OneTower(num_classes, **options)
+
+
+class AlexNetCifar(nn.Module):
+    """Four layers for 32-pixel pictures, in the manner of the paper's CIFAR-10 experiments (sections 3.1 and 3.3).
+
+    Three 5x5 convolutions of 32, 32 and 64 channels with pooling, then one linear layer: (B, 3, 32, 32) ->
+    (B, num_classes). `activation` is a module ("ReLU against tanh", Fig. 1); `lrn`, `overlap`, `dropout` (before the
+    linear layer) switch the paper's other parts. Raises ValueError in `forward` for other shapes than (B, 3, 32, 32).
+    """
+
+    def __init__(self, num_classes=10, activation=nn.ReLU, lrn=True, overlap=True, dropout=0.0):
+        super().__init__()
+        layers, channels = [], 3
+        for i, width in enumerate((32, 32, 64)):
+            layers += [nn.Conv2d(channels, width, kernel_size=5, padding=2), activation()]
+            layers += [nn.MaxPool2d(3, 2, padding=1) if overlap else nn.MaxPool2d(2, 2)]
+            layers += [LocalResponseNorm()] if lrn and i < 2 else []
+            channels = width
+        self.features = nn.Sequential(*layers)
+        self.classifier = nn.Sequential(nn.Dropout(dropout), nn.Linear(64 * 4 * 4, num_classes))
+
+    def forward(self, x):
+        if x.shape[1:] != (3, 32, 32):
+            raise ValueError(f"input has shape {tuple(x.shape)}; expected (B, 3, 32, 32)")
+        return self.classifier(self.features(x).flatten(1))
+
+
+def alexnet_cifar(num_classes=10, **options):
+    """The small form for 32-pixel pictures: 89,578 parameters. `options` are those of `AlexNetCifar`."""
+    return AlexNetCifar(num_classes, **options)
+
+
+def check_pictures(x: torch.Tensor, smallest: int):
+    """Raise ValueError for anything but (B, 3, H, W) with sides of at least `smallest` pixels."""
+    if x.ndim != 4 or x.shape[1] != 3 or min(x.shape[2:]) < smallest:
+        raise ValueError(
+            f"input has shape {tuple(x.shape)}; expected (B, 3, H, W) with H and W of at least {smallest} pixels"
+        )
