@@ -131,7 +131,7 @@ class Run:
         self.history, self.sessions = saved["history"], saved["sessions"]
         done = len(self.history["epoch"])
         if self.finished:
-            print(f"Found this run, finished: {self.made()}. Kept in {shown(self.path)}")
+            print(f"Found this run, finished, in {shown(self.path)}:\n  {self.made()}")
         else:
             print(f"Resuming after epoch {done} of {self.epochs} from {shown(self.path)}")
 

@@ -92,11 +92,16 @@ def plot_curves(panels, xlabel, ylabel, title="", log=False):
             line = LINE_STYLES[variants.index(variant) % len(LINE_STYLES)]
             axis.plot(x, y, color=colour, linestyle=line, label=label, marker="." if len(y) < 40 else None)
         axis.set(title=panel, xlabel=xlabel, yscale="log" if log else "linear")
-        axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        if all(float(x).is_integer() for line in axis.lines for x in line.get_xdata()):
+            axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes[0, 0].set_ylabel(ylabel)
     same = all(list(lines) == labels for lines in panels.values())
-    for axis in axes[0, -1:] if same else axes[0]:
-        axis.legend(fontsize=10)
+    if len(panels) == 1 and len(labels) > 4:  # too many to stand among the lines
+        figure.set_figwidth(10)
+        figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside right upper", fontsize=10)
+    else:
+        for axis in axes[0, -1:] if same else axes[0]:
+            axis.legend(fontsize=10)
     figure.suptitle(title)
 
 
