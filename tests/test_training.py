@@ -75,6 +75,12 @@ def test_a_killed_training_resumes_to_the_same_bits(tmp_path):
     assert len(a["history"]["train_loss"]) == 3
 
 
+@pytest.fixture(autouse=True)
+def the_same_precision_on_every_chip(monkeypatch):
+    """Numbers are compared below: float32, also where the chip would be given bfloat16."""
+    monkeypatch.setattr(training, "choose_precision", lambda _: (torch.float32, "for the tests"))
+
+
 @pytest.fixture
 def checkpoints(tmp_path, monkeypatch):
     monkeypatch.setenv("CHECKPOINT_DIR", str(tmp_path))

@@ -129,7 +129,7 @@ def plot_attention(weights, rows, columns, title=""):
         axis.axis("off")
     for head, (axis, values) in enumerate(zip(axes.flat, weights)):
         axis.axis("on")
-        axis.imshow(values, cmap="Blues", vmin=0, vmax=1)
+        axis.imshow(values.numpy(), cmap="Blues", vmin=0, vmax=1)
         axis.grid(False)
         axis.set(title=f"head {head}", xticks=range(len(columns)), yticks=range(len(rows)))
         axis.set_xticklabels(columns, rotation=60, ha="right", rotation_mode="anchor")
