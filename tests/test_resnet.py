@@ -3,28 +3,13 @@
 import pytest
 import torch
 import torchvision
-from torch.utils.flop_counter import FlopCounterMode
+from helpers import count, macs, on_meta
 
 from architectures.resnet import resnet as R
 from utils.data import ImageLoader, read_picture
 from utils.training import evaluate
 
 IMAGENET = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")
-
-
-def count(model):
-    return sum(p.numel() for p in model.parameters())
-
-
-def on_meta(build, *args, **options):
-    with torch.device("meta"):
-        return build(*args, **options)
-
-
-def macs(model, size):
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        model.eval()(torch.empty(1, 3, size, size, device="meta"))
-    return counter.get_total_flops() // 2
 
 
 @pytest.mark.parametrize(

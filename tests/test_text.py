@@ -84,9 +84,10 @@ def test_byte_pairs_bring_every_text_back():
         (321, "drei hundert ein und zwanzig", "three hundred twenty one"),
         (1000, "ein tausend", "one thousand"),
         (17_000, "siebzehn tausend", "seventeen thousand"),
+        (101_001, "ein hundert ein tausend eins", "one hundred one thousand one"),
         (
             701_986,
-            "sieben hundert eins tausend neun hundert sechs und achtzig",
+            "sieben hundert ein tausend neun hundert sechs und achtzig",
             "seven hundred one thousand nine hundred eighty six",
         ),
     ],

@@ -5,6 +5,7 @@ import math
 
 import pytest
 import torch
+from helpers import assert_causal, count, on_meta
 from torch import nn
 
 from architectures.transformer import transformer as T
@@ -12,17 +13,8 @@ from architectures.transformer import transformer as T
 PAD, BOS, EOS = 0, 1, 2
 
 
-def count(module):
-    return sum(p.numel() for p in module.parameters())
-
-
 def stacks(model):
     return count(model.encoder) + count(model.decoder)
-
-
-def on_meta(build, *args, **options):
-    with torch.device("meta"):
-        return build(*args, **options)
 
 
 def small(vocab=11, seed=0, **options):
@@ -201,15 +193,7 @@ def test_stacks_equal_torchs_transformer(norm_first, fused):
 @pytest.mark.parametrize("norm_first", [False, True])
 @pytest.mark.parametrize("positions", ["sinusoidal", "learned", None])
 def test_a_token_changes_nothing_before_it(norm_first, positions):
-    model = small(norm_first=norm_first, positions=positions)
-    src, tgt = sentences(5, 5), sentences(8, 8, seed=1)
-    with torch.no_grad():
-        before = model(src, tgt)
-        for t in range(8):
-            changed = tgt.clone()
-            changed[:, t] = (changed[:, t] - 2) % 8 + 3
-            after = model(src, changed)
-            assert torch.equal(after[:, :t], before[:, :t]) and not torch.equal(after[:, t], before[:, t])
+    assert_causal(small(norm_first=norm_first, positions=positions), sentences(5, 5), sentences(8, 8, seed=1), words=8)
 
 
 @pytest.mark.parametrize("fused", [False, True])

@@ -99,15 +99,18 @@ def load_numbers(train=3000, val=300, test=300, seed=0):
 
 def in_german(n):
     """'drei hundert ein und zwanzig' for 321, its parts written apart; 0 <= n < 1,000,000."""
-    if n >= 1000:
-        return f"{'ein' if n < 2000 else in_german(n // 1000)} tausend{' ' + in_german(n % 1000) if n % 1000 else ''}"
-    if n >= 100:
-        hundreds = "ein" if n < 200 else ONES["de"][n // 100]
-        return f"{hundreds} hundert{' ' + in_german(n % 100) if n % 100 else ''}"
+    for size, word in ((1000, "tausend"), (100, "hundert")):
+        if n >= size:
+            return f"{before(n // size)} {word}{' ' + in_german(n % size) if n % size else ''}"
     if n < 20:
         return ONES["de"][n]
-    ones = {0: "", 1: "ein und "}.get(n % 10, f"{ONES['de'][n % 10]} und ")
-    return ones + TENS["de"][n // 10 - 2]
+    return (f"{before(n % 10)} und " if n % 10 else "") + TENS["de"][n // 10 - 2]
+
+
+def before(n):
+    """A German number as it stands before another word: it ends in "ein" where it would alone end in "eins"."""
+    german = in_german(n)
+    return german.removesuffix("s") if german.endswith("eins") else german
 
 
 def in_english(n):

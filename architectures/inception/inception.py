@@ -158,7 +158,7 @@ def pool(x, size=3):
 
 
 def init_weights(module):
-    """He initialisation of convolutions, so that the 22 layers start without batch norm; the paper does not say how."""
+    """He initialisation of convolutions; the paper does not say how it begins."""
     if isinstance(module, nn.Conv2d):
         nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
         if module.bias is not None:

@@ -113,11 +113,9 @@ class LeNet5(nn.Module):
         self.c5, self.f6 = nn.Conv2d(16, 120, kernel_size=5), nn.Linear(120, 84)
         self.output = DistanceToCodes(digit_codes())
         self.squash = ScaledTanh()
-        fan_in = {self.c1: 25, self.c3: None, self.c5: 16 * 25, self.f6: 120}
-        for layer, inputs in fan_in.items():
-            if inputs is not None:
-                nn.init.uniform_(layer.weight, -2.4 / inputs, 2.4 / inputs)
-                nn.init.zeros_(layer.bias)
+        for layer, inputs in ((self.c1, 25), (self.c5, 16 * 25), (self.f6, 120)):
+            nn.init.uniform_(layer.weight, -2.4 / inputs, 2.4 / inputs)
+            nn.init.zeros_(layer.bias)
         each = torch.tensor([25.0 * len(maps) for maps in C3_TABLE for _ in maps])[:, None, None]
         with torch.no_grad():
             self.c3.weight.uniform_(-2.4, 2.4).div_(each)
@@ -134,7 +132,7 @@ class LeNet5(nn.Module):
 def lenet5_loss(distances, labels, competitive=False, j=1.0):
     """The mean distance to the right code (eq. 8), labels (B,); `competitive` adds log(e^-j + Σ e^-y_i) (eq. 9).
 
-    The first alone lets the net make all codes small if they could move; the second pushes wrong ones away.
+    If the codes could learn, the first alone would let them fall together; the second pushes wrong ones away.
     """
     right = distances.gather(1, labels[:, None])[:, 0]
     if not competitive:

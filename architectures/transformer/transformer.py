@@ -274,10 +274,12 @@ class Transformer(nn.Module):
         check_tokens(tgt, "tgt")
         start = cache[0][0]["key"].shape[2] if cache and cache[0][0] else 0
         T = tgt.shape[1]
-        mask = torch.ones(T, start + T, dtype=torch.bool, device=tgt.device).tril(start)  # (T, start + T)
+        mask = None  # a single token may look at all that was said
+        if T > 1:
+            mask = torch.ones(T, start + T, dtype=torch.bool, device=tgt.device).tril(start)  # (T, start + T)
         x = self.dropout(self.tgt_positions(self.tgt_embedding(tgt) * math.sqrt(self.d_model), start))
         for i, layer in enumerate(self.decoder):
-            x = layer(x, memory, mask if T > 1 else None, memory_mask, cache[i] if cache else (None, None))
+            x = layer(x, memory, mask, memory_mask, cache[i] if cache else (None, None))
         return self.decoder_norm(x)
 
     def new_cache(self):
@@ -308,7 +310,7 @@ def check_tokens(tokens, name):
 def init_weights(module):
     """Xavier for linear layers, N(0, 1/d_model) for embeddings: scaled by √d_model they enter with variance 1.
 
-    The paper does not say how it begins; this is the tensor2tensor library's way, which the authors used.
+    The paper does not say how it begins.
     """
     if isinstance(module, nn.Linear):
         nn.init.xavier_uniform_(module.weight)
