@@ -88,15 +88,16 @@ class Run:
     history    lists with one entry an epoch: "epoch", "train_loss", …
     sessions   one entry for each stretch on one machine: from which epoch, hardware, precision, threads, versions, date
     finished   whether the last epoch was reached
+    kept       the weights after each of the last `keep` epochs, oldest first
     path       the file, or None where `name` is None: nothing is kept then
 
     `identity` says what is trained, as plain values; the file's name ends with its fingerprint, so that a changed
     model, data set or knob gets a file of its own.
     """
 
-    def __init__(self, name, identity, epochs, device, dtype, **parts):
+    def __init__(self, name, identity, epochs, device, dtype, keep=0, **parts):
         self.identity, self.epochs, self.device, self.parts = identity, epochs, torch.device(device), parts
-        self.history, self.sessions = {"epoch": []}, []
+        self.history, self.sessions, self.kept, self.keep = {"epoch": []}, [], [], keep
         self.path = None
         if name is not None:
             self.path = checkpoint_dir() / current_scale() / f"{name}-{fingerprint(identity)}.pt"
@@ -128,7 +129,7 @@ class Run:
             if name != "model" and saved[name]:  # a gradient scaler that was off has no state
                 part.load_state_dict(saved[name])
         set_random_states(saved["random_states"])
-        self.history, self.sessions = saved["history"], saved["sessions"]
+        self.history, self.sessions, self.kept = saved["history"], saved["sessions"], saved.get("kept", [])
         done = len(self.history["epoch"])
         if self.finished:
             print(f"Found this run, finished, in {shown(self.path)}:\n  {self.made()}")
@@ -151,13 +152,16 @@ class Run:
         differs = " and ".join(changed) or "setting"
         print(f"{others[-1].name} was trained with another {differs}; this run is kept in {self.path.name}")
 
-    def record(self, epoch, results, learning_rate, seconds, count):
-        """Append one epoch: (loss, accuracy) of each split, and the `seconds` of training on `count` examples."""
+    def record(self, epoch, results, learning_rate, seconds, count, scores=None):
+        """Append one epoch: (loss, accuracy) of each split, the `seconds` of training on `count` examples, `scores`."""
         row = {"epoch": epoch, "learning_rate": learning_rate, "seconds": seconds, "per_second": count / seconds}
         for split, (loss, accuracy) in results.items():
             row[f"{split}_loss"], row[f"{split}_accuracy"] = loss, accuracy
-        for key, value in row.items():
+        for key, value in (row | (scores or {})).items():
             self.history.setdefault(key, []).append(value)
+        if self.keep:
+            now = {name: value.detach().cpu().clone() for name, value in self.parts["model"].state_dict().items()}
+            self.kept = [*self.kept, now][-self.keep :]
 
     def save(self):
         """Write the file: everything that the next epoch depends on, and what a reader of the result should know."""
@@ -172,6 +176,7 @@ class Run:
                 **states,
                 "history": self.history,
                 "sessions": self.sessions,
+                "kept": self.kept,
                 "epochs": self.epochs,
                 "identity": self.identity,
                 "random_states": random_states(),

@@ -71,8 +71,15 @@ class Progress:
         for split in ("train", *self.evaluate_on):
             loss, accuracy = history[f"{split}_loss"][index], history[f"{split}_accuracy"][index]
             parts.append(f"{split} loss {loss:.3f} accuracy {100 * accuracy:5.2f} %")
+        parts += [f"{name.replace('_', ' ')} {values[index]:.1f}" for name, values in self.scores(history)]
         parts.append(f"{history['seconds'][index]:.0f} s, {history['per_second'][index]:,.0f}/s")
         print("  ".join(parts))
+
+    def scores(self, history):
+        """What `score` added to the history: (name, values), in its order."""
+        own = ("epoch", "learning_rate", "seconds", "per_second")
+        losses = [f"{split}_{what}" for split in ("train", *self.evaluate_on) for what in ("loss", "accuracy")]
+        return [(name, values) for name, values in history.items() if name not in (*own, *losses)]
 
     def interrupted(self):
         if self.bar is not None:

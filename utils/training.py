@@ -68,6 +68,8 @@ def fit(
     checkpoint=None,
     knobs=None,
     lines=LINES,
+    score=None,
+    keep=0,
 ):
     """Train for `epochs`, evaluating after each on every loader of `evaluate_on` ({"val": loader, …}). Returns a `Run`.
 
@@ -76,13 +78,17 @@ def fit(
     is kept after each epoch, taken up again after a break, and recognised when it is finished. An interrupt (the stop
     button) ends it with what there is. `knobs` are plain values that belong to the run's identity besides those that
     it finds out by itself; a notebook that shows the loop passes its own as `train_epoch`. At most `lines` epochs are
-    printed. A loader yields batches, and has `len`, `count`, `epoch` and `describe()`: see ImageLoader.
+    printed. `score(model)` may return further numbers for the history ({"val_bleu": …}), outside the measured seconds;
+    of the last `keep` epochs the weights stay in `run.kept`, to be averaged, say. A loader yields batches, and has
+    `len`, `count`, `epoch` and `describe()`: see ImageLoader.
     """
     dtype, _ = choose_precision(device)
     scaler = torch.amp.GradScaler(torch.device(device).type, init_scale=2.0**12, enabled=dtype == torch.float16)
     identity = identify(model, train_loader, optimizer, scheduler, epochs, evaluate_on, objective, train_epoch, knobs)
+    if score is not None or keep:
+        identity["score"], identity["keep"] = fingerprint.describe(score), keep
     parts = dict(model=model.to(device), optimizer=optimizer, scheduler=scheduler, scaler=scaler)
-    run = Run(checkpoint, identity, epochs, device, dtype, **parts)
+    run = Run(checkpoint, identity, epochs, device, dtype, keep, **parts)
     run.resume()
     progress = Progress(run, train_loader, evaluate_on, lines)
     progress.replay()
@@ -96,14 +102,16 @@ def fit(
             seconds = time.perf_counter() - start
             for split, loader in evaluate_on.items():
                 results[split] = evaluate(model, loader, device, dtype, objective)
-            run.record(epoch + 1, results, rate, seconds, train_loader.count)
+            scores = score(model) if score is not None else {}
+            run.record(epoch + 1, results, rate, seconds, train_loader.count, scores)
             run.save()
             progress.end_epoch()
     except KeyboardInterrupt:
         progress.interrupted()
         if not run.history["epoch"]:  # leave one entry to the cells that follow, whatever the model can do by now
-            scores = {split: evaluate(model, loader, device, dtype, objective) for split, loader in evaluate_on.items()}
-            run.record(0, {"train": (math.nan, math.nan), **scores}, math.nan, math.nan, 0)
+            results = {split: evaluate(model, loader, device, dtype, objective) for split, loader in evaluate_on.items()}
+            scores = score(model) if score is not None else {}
+            run.record(0, {"train": (math.nan, math.nan), **results}, math.nan, math.nan, 0, scores)
     return run
 
 
