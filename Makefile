@@ -31,7 +31,7 @@ stamp: $(VENV)/.ready-dev  ## write the address REPO=owner/name into every file 
 table: $(VENV)/.ready-dev  ## fill the READMEs' result tables
 	@$(TOOLS) table
 
-keep: $(VENV)/.ready-dev  ## keep the ResNet-20 that the notebook saved at SCALE as the repository's trained net
+keep: $(VENV)/.ready-dev  ## keep the small models that the notebooks saved at SCALE in the repository
 	@$(TOOLS) keep --scale $(if $(filter file default undefined,$(origin SCALE)),cpu,$(SCALE))
 
 bench: $(VENV)/.ready-dev  ## speed, as ratios: data loading, the Transformer, its decoding

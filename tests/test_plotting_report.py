@@ -164,6 +164,18 @@ def test_columns_without_a_figure_are_left_out(monkeypatch):
     assert text.splitlines()[0] == "| error (%) | paper | ours, scale quick | epochs | seeds |"
 
 
+def test_a_training_with_two_rows_took_its_minutes_once(monkeypatch):
+    monkeypatch.setattr("utils.report.current_scale", lambda: "quick")
+    first, second = FakeRun(), FakeRun(seed=1)
+    greedy, beam = (dict(what=what, paper=None, reproduction=None) for what in ("greedy", "beam 4"))
+    table = [{**greedy, "runs": [(8.7, first), (8.8, second)]}, {**beam, "runs": [(8.6, first), (8.9, second)]}]
+    shown = report.report("T", "BLEU", "pairs", "test", None, table)
+    assert "6 min of training" in shown.markdown()
+    for row in shown.content["rows"]:
+        del row["runs"]
+    assert "12 min of training" in shown.markdown()
+
+
 def test_report_without_a_results_folder_lies_beside_the_checkpoints(tmp_path, monkeypatch):
     monkeypatch.setattr("utils.report.current_scale", lambda: "gpu")
     monkeypatch.delenv("RESULTS_DIR", raising=False)

@@ -105,6 +105,8 @@ def go(
     name="T/net",
     loader_type=ImageLoader,
     train_epoch=train_one_epoch,
+    score=None,
+    keep=0,
     **loader_options,
 ):
     set_seed(seed)
@@ -112,9 +114,8 @@ def go(
     loader = loader_type(data, "train", 32, "cpu", shuffle=True, **loader_options)
     optimizer = torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9)
     evaluate_on = {"val": ImageLoader(data, "val", 32, "cpu")}
-    return model, fit(
-        model, loader, optimizer, None, epochs, "cpu", evaluate_on, train_epoch=train_epoch, checkpoint=name
-    )
+    options = dict(train_epoch=train_epoch, checkpoint=name, score=score, keep=keep)
+    return model, fit(model, loader, optimizer, None, epochs, "cpu", evaluate_on, **options)
 
 
 def files(folder):
@@ -248,7 +249,7 @@ def test_an_edited_loop_is_used_and_is_another_run(tiny_shapes, checkpoints):
     assert len(files(checkpoints)) == 2 and len(calls) == 2
 
 
-def interrupted(data, monkeypatch, after, epochs):
+def interrupted(data, monkeypatch, after, epochs, **options):
     """A training that is interrupted in its second step after `after` whole epochs (of three steps)."""
     step = Progress.step
 
@@ -259,7 +260,7 @@ def interrupted(data, monkeypatch, after, epochs):
 
     with monkeypatch.context() as patch:
         patch.setattr(Progress, "step", stop)
-        return go(data, epochs=epochs)[1]
+        return go(data, epochs=epochs, **options)[1]
 
 
 @pytest.mark.parametrize("stop_at", [0, 2])
@@ -273,6 +274,24 @@ def test_an_interrupt_ends_it_with_what_there_is(tiny_shapes, checkpoints, monke
     assert resumed.finished
     assert resumed.history["val_loss"] == fresh.history["val_loss"]
     assert all(torch.equal(a, b) for a, b in zip(model.state_dict().values(), fresh_model.state_dict().values()))
+
+
+def bias(model):
+    return {"val_bias": 100 * model.fc.bias[0].item()}
+
+
+def test_scores_and_the_last_weights_stay_with_the_run(tiny_shapes, checkpoints, monkeypatch, capsys):
+    interrupted(tiny_shapes, monkeypatch, 1, epochs=4, score=bias, keep=2)
+    model, run = go(tiny_shapes, epochs=4, score=bias, keep=2)
+    assert "Resuming after epoch 1" in (out := capsys.readouterr().out)
+    assert len(run.history["val_bias"]) == 4 and f"val bias {run.history['val_bias'][-1]:.1f}" in out
+    assert [100 * weights["fc.bias"][0].item() for weights in run.kept] == run.history["val_bias"][-2:]
+    assert all(torch.equal(a, b) for a, b in zip(run.kept[-1].values(), model.state_dict().values()))
+    _, again = go(tiny_shapes, epochs=4, score=bias, keep=2)
+    assert all(torch.equal(run.kept[0][name], again.kept[0][name]) for name in run.kept[0])
+    _, plain = go(tiny_shapes, epochs=4)
+    assert plain.kept == [] and plain.path != run.path and plain.history["val_loss"] == run.history["val_loss"]
+    assert go(tiny_shapes, epochs=4, score=lambda model: {"val_bias": 0.0}, keep=2)[1].path != run.path
 
 
 def test_without_a_name_nothing_is_kept(tiny_shapes, checkpoints):

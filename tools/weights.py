@@ -1,4 +1,4 @@
-"""The trained ResNet-20 that the repository keeps, and the ten pictures beside it."""
+"""The trained models that the repository keeps: ResNet-20 with ten pictures, and the toy translator of numbers."""
 
 from PIL import Image
 
@@ -6,15 +6,30 @@ from tools.repository import ROOT
 from utils.checkpoint import checkpoint_dir, load_file, save_file
 from utils.data import load_cifar10
 
+KEPT = {  # what a notebook saved, and where it is kept
+    "ResNet/resnet20-weights.pt": "architectures/resnet/weights/resnet20_cifar10.pt",
+    "Attention/numbers-weights.pt": "attention/weights/numbers.pt",
+}
+
 
 def keep(scale):
-    """Take over the weights that `resnet/ResNet.ipynb` saved at `scale`, with the first test picture of each class."""
-    folder = ROOT / "architectures" / "resnet" / "weights"
-    content = load_file(checkpoint_dir() / scale / "ResNet" / "resnet20-weights.pt")
-    save_file(content, folder / "resnet20_cifar10.pt")
+    """Take over the weights that the notebooks saved at `scale`. Raises FileNotFoundError where there are none."""
+    saved = {checkpoint_dir() / scale / name: ROOT / kept for name, kept in KEPT.items()}
+    if not any(path.is_file() for path in saved):
+        raise FileNotFoundError(f"no notebook has saved weights at scale {scale} on this machine: execute one first")
+    for path, kept in saved.items():
+        if path.is_file():
+            content = load_file(path)
+            save_file(content, kept)
+            print(f"{kept.relative_to(ROOT)}: trained on {content['made']}")
+            if kept.name == "resnet20_cifar10.pt":
+                keep_pictures(kept.parent)
+    return 0
+
+
+def keep_pictures(folder):
+    """The first test picture of each class of CIFAR-10, beside the net that is to recognise it."""
     data = load_cifar10()
     for label, name in enumerate(data.classes):
         first = data.test.images[data.test.labels == label][0]
         Image.fromarray(first.numpy()).save(folder / f"{label}_{name}.png")
-    print(f"{folder}: trained on {content['made']}; test accuracy {100 * content['test_accuracy']:.2f} %")
-    return 0

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from utils.checkpoint import checkpoint_dir, shown
 from utils.device import current_scale
+from utils.fingerprint import fingerprint
 
 
 class Report:
@@ -76,6 +77,7 @@ def as_row(what, paper, reproduction, runs):
         "seeds": [run.identity["seed"] for _, run in runs],
         "epochs": sorted({run.history["epoch"][-1] for _, run in runs}),
         "minutes": [round(run.minutes, 1) for _, run in runs],
+        "runs": [fingerprint(run.identity) for _, run in runs],
         "sessions": [session for _, run in runs for session in run.sessions],
     }
 
@@ -101,9 +103,16 @@ def layout(content):
     ]
     sessions = [session for row in content["rows"] for session in row["sessions"]]
     made = unique(f"{s['hardware']}, {s['precision']}, torch {s['versions']['torch']}, {s['date']}" for s in sessions)
-    minutes = sum(sum(row["minutes"]) for row in content["rows"])
+    minutes = {}  # of each training once, however many rows it has
+    for row in content["rows"]:
+        names = row.get("runs") or [f"{row['what']}, seed {seed}" for seed in row["seeds"]]  # older files have no runs
+        minutes.update(zip(names, row["minutes"]))
     note = f"Data: {content['data']}, split {content['split']}."
-    return heads, rows, f"{note} Ours: {'; '.join(made)}; {minutes:.0f} min of training." if made else note
+    return (
+        heads,
+        rows,
+        f"{note} Ours: {'; '.join(made)}; {sum(minutes.values()):.0f} min of training." if made else note,
+    )
 
 
 def training(row):

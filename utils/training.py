@@ -109,7 +109,9 @@ def fit(
     except KeyboardInterrupt:
         progress.interrupted()
         if not run.history["epoch"]:  # leave one entry to the cells that follow, whatever the model can do by now
-            results = {split: evaluate(model, loader, device, dtype, objective) for split, loader in evaluate_on.items()}
+            results = {
+                split: evaluate(model, loader, device, dtype, objective) for split, loader in evaluate_on.items()
+            }
             scores = score(model) if score is not None else {}
             run.record(0, {"train": (math.nan, math.nan), **results}, math.nan, math.nan, 0, scores)
     return run
