@@ -290,3 +290,41 @@ def test_cifar10_is_the_real_thing(cifar10):
     torch.testing.assert_close(pixels.std(0), torch.tensor([0.2470, 0.2435, 0.2616]).double(), rtol=0, atol=5e-5)
     labels = torch.cat([cifar10.train.labels, cifar10.val.labels])
     assert torch.bincount(labels).tolist() == [5000] * 10
+
+
+def test_mnist_without_a_network(tmp_path, monkeypatch):
+    monkeypatch.setenv("DATA_ROOT", str(tmp_path))
+    monkeypatch.setattr("torchvision.datasets.MNIST.mirrors", ["http://127.0.0.1:9/"])
+    with pytest.raises(D.DataError, match=r"MNIST could not be downloaded(.|\n)*train-images-idx3-ubyte(.|\n)*quick"):
+        D.load_mnist()
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "MNIST" / "raw").mkdir(parents=True)
+    for name in D.MNIST_SHA256:
+        (tmp_path / "MNIST" / "raw" / name).write_bytes(b"not a digit")
+    with pytest.raises(D.DataError, match="train-images-idx3-ubyte is damaged: delete it"):
+        D.load_mnist()
+
+
+@pytest.mark.real_data
+def test_mnist_is_the_real_thing():
+    if not (D.data_root() / "MNIST" / "raw").is_dir():
+        pytest.skip(f"real MNIST is not under {D.data_root()}")
+    mnist = D.load_mnist()
+    assert [tuple(split.images.shape) for split in (mnist.train, mnist.val, mnist.test)] == [
+        (55_000, 32, 32, 1),
+        (5_000, 32, 32, 1),
+        (10_000, 32, 32, 1),
+    ]
+    assert mnist.train.labels[:8].tolist() == [5, 0, 4, 1, 9, 2, 1, 3]
+    images, _ = next(iter(D.ImageLoader(mnist, "test", 100, "cpu")))
+    assert images.shape == (100, 1, 32, 32)
+    torch.testing.assert_close((images.min().item(), images.max().item()), (-0.1, 1.175), rtol=0, atol=1e-6)
+
+
+def test_grey_shapes_have_one_channel():
+    data = D.load_shapes(train=20, val=10, test=10, grey=True)
+    images, labels = next(iter(D.ImageLoader(data, "train", 20, "cpu", augment=True)))
+    assert images.shape == (20, 1, 32, 32) and "grey" in data.name and len(data.mean) == 1
+    coloured = D.load_shapes(train=20, val=10, test=10)
+    assert torch.equal(labels, coloured.train.labels)
+    assert (data.train.images.float() - coloured.train.images.float().mean(3, keepdim=True)).abs().max() <= 0.5

