@@ -28,7 +28,7 @@ sync: $(VENV)/.ready-dev  ## refresh the notebooks' synced cells from the .py fi
 stamp: $(VENV)/.ready-dev  ## write the address REPO=owner/name into every file that names it
 	@$(TOOLS) stamp $(REPO)
 
-table: $(VENV)/.ready-dev  ## fill the READMEs' result tables
+table: $(VENV)/.ready-dev  ## fill the READMEs' result tables and sample pictures
 	@$(TOOLS) table
 
 keep: $(VENV)/.ready-dev  ## keep the small models that the notebooks saved at SCALE in the repository

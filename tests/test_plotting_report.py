@@ -1,5 +1,6 @@
 """utils/plotting.py and utils/report.py: what they draw, what they keep, what they refuse to keep."""
 
+import base64
 import json
 
 import matplotlib.pyplot as plt
@@ -206,3 +207,31 @@ def test_tables_of_a_readme(tmp_path, monkeypatch):
     assert "`gpu` and `paper`: not run" in text and text.startswith("before\n") and text.endswith("after\n")
     repository.fill_tables()
     assert readme.read_text() == text
+
+
+def test_the_sample_picture_of_a_readme(tmp_path, monkeypatch):
+    def output(content):
+        return {
+            "output_type": "display_data",
+            "data": {"image/png": base64.b64encode(content).decode()},
+            "metadata": {},
+        }
+
+    marked = {"source": ["# For the README: a digit\n", "show_images(x)"], "outputs": [output(b"one"), output(b"two")]}
+    notebook, readme = tmp_path / "net" / "Net.ipynb", tmp_path / "README.md"
+    notebook.parent.mkdir()
+    notebook.write_text(
+        json.dumps({"cells": [{"source": "text"}, {"source": "x", "outputs": [output(b"no")]}, marked]})
+    )
+    readme.write_text("a\n<!-- picture: net/Net.ipynb -->\nold\n<!-- end of picture -->\nz\n")
+    monkeypatch.setattr(repository, "ROOT", tmp_path)
+    monkeypatch.setattr(repository, "files", lambda *_: [readme])
+    repository.fill_tables()
+    assert readme.read_text() == (
+        "a\n<!-- picture: net/Net.ipynb -->\n![a digit](net/results/sample.png)\n<!-- end of picture -->\nz\n"
+    )
+    assert (notebook.parent / "results" / "sample.png").read_bytes() == b"two"
+    marked["outputs"] = []
+    notebook.write_text(json.dumps({"cells": [marked]}))
+    with pytest.raises(ValueError, match="no cell begins with"):
+        repository.fill_tables()

@@ -1,6 +1,8 @@
-"""What concerns the whole repository: its address in every file that names it, and the READMEs' result tables."""
+"""What concerns the whole repository: its address in every file that names it, and what READMEs take from notebooks."""
 
+import base64
 import json
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -12,6 +14,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PLACEHOLDER = "YOUR_NAME/deep-learning-papers"  # no GitHub account can have an underscore in its name
 ADDRESS = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*)/[A-Za-z0-9._-]+")
 TABLE = re.compile(r"(<!-- table: (\S+)(?: (\S+))? -->\n).*?(<!-- end of table -->)", re.DOTALL)
+PICTURE = re.compile(r"(<!-- picture: (\S+) -->\n).*?(<!-- end of picture -->)", re.DOTALL)
+PICTURE_MARKER = "# For the README: "  # first line of the cell whose picture a README shows; then what is on it
 EXCEPT = ("tools/", "tests/")  # they speak of the placeholder itself
 
 
@@ -47,15 +51,21 @@ def stamped_files():
 
 
 def fill_tables():
-    """Between `<!-- table: FOLDER [NAME] -->` and `<!-- end of table -->` put the results in FOLDER/results/."""
+    """Between `<!-- table: FOLDER [NAME] -->` and `<!-- end of table -->` put the results in FOLDER/results/.
+
+    Between `<!-- picture: NOTEBOOK -->` and `<!-- end of picture -->` put the notebook's sample picture.
+    """
     for path in files(".md"):
         text = path.read_text(encoding="utf-8")
         filled = TABLE.sub(
             lambda match, path=path: match[1] + tables(path.parent / match[2], match[3]) + match[4], text
         )
+        filled = PICTURE.sub(
+            lambda match, path=path: match[1] + picture(path.parent / match[2], path.parent) + match[3], filled
+        )
         if filled != text:
             path.write_text(filled, encoding="utf-8")
-            print(f"{path.relative_to(ROOT)}: tables filled")
+            print(f"{path.relative_to(ROOT)}: filled")
     return 0
 
 
@@ -71,3 +81,25 @@ def tables(folder, name=None):
     if missing:
         parts.append(f"Scale {' and '.join(missing)}: not run.\n")
     return "\n".join(parts)
+
+
+def picture(notebook, folder):
+    """Markdown that shows a notebook's sample picture, which is written to results/sample.png beside the notebook."""
+    content, text = sample_picture(notebook)
+    path = notebook.parent / "results" / "sample.png"
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(content)
+    return f"![{text}]({os.path.relpath(path, folder)})\n"
+
+
+def sample_picture(notebook):
+    """(PNG, what is on it): the last picture of the cell that begins with `# For the README: `, as it is stored.
+
+    Raises ValueError where there is no such cell or it has no picture.
+    """
+    for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
+        first = "".join(cell["source"]).partition("\n")[0]
+        pictures = [o["data"]["image/png"] for o in cell.get("outputs", []) if "image/png" in o.get("data", {})]
+        if first.startswith(PICTURE_MARKER) and pictures:
+            return base64.b64decode("".join(pictures[-1])), first.removeprefix(PICTURE_MARKER)
+    raise ValueError(f"{notebook}: no cell begins with {PICTURE_MARKER!r} and has a stored picture")
