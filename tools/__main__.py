@@ -33,7 +33,9 @@ def main(arguments=None):
     commands.add_parser("table", help="fill the READMEs' result tables from results/*.json, and their sample pictures")
     keep = commands.add_parser("keep", help="keep the small trained models that the notebooks saved, in the repository")
     keep.add_argument("--scale", default="cpu", choices=("cpu", "gpu", "paper"))
-    bench = commands.add_parser("bench", help="speed as ratios: data loading, the Transformer, its decoding")
+    bench = commands.add_parser(
+        "bench", help="speed as ratios: data loading, the Transformer, its decoding, the classics"
+    )
     bench.add_argument("--rounds", type=int, default=5)
     bench.add_argument("--steps", type=int, default=12)
 

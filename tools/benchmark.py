@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from torchvision.transforms import v2
 
 from architectures.resnet.resnet import cifar_resnet
-from tools import benchmark_transformer
+from tools import benchmark_architectures, benchmark_transformer
 from utils.data import ImageLoader, data_root, load_cifar10, load_shapes
 from utils.device import autocast, choose_precision, dtype_name, get_device, set_seed, synchronise
 from utils.shapes import make_shapes
@@ -67,6 +67,7 @@ def main(rounds, steps):
     for dtype in dict.fromkeys((torch.float32, choose_precision(device)[0])):
         compare(data, device, dtype, rounds, steps)
     benchmark_transformer.main(device, rounds, steps)
+    benchmark_architectures.main(device, rounds)
     return 0
 
 

@@ -218,7 +218,7 @@ def load_mnist(val_size=5000):
     """MNIST (LeCun et al. 1998), downloaded once by torchvision: 60,000 grey digits and 10,000 for the test.
 
     uint8 (N, 32, 32, 1): two pixels of background are added on each side, as LeNet-5 wants it. `mean` and `std` bring
-    the background to -0.1 and the ink to 1.175 (section III.A of that paper). The last `val_size` of the 60,000 are
+    the background to -0.1 and the ink to 1.175 (section II.B of that paper). The last `val_size` of the 60,000 are
     held out. Raises DataError when the files cannot be fetched or are damaged.
     """
     folder = data_root() / "MNIST" / "raw"
@@ -358,7 +358,7 @@ class ImageLoader:
             yield self.normalise(images), self.labels[order[part]]
 
     def normalise(self, images):
-        """uint8 (B, H, W, C) -> float32 (B, C, H, W), of mean 0 and deviation 1 over the data set."""
+        """uint8 (B, H, W, C) -> float32 (B, C, H, W), shifted and scaled by the data's `mean` and `std`."""
         return (images.permute(0, 3, 1, 2).float() - self.shift) * self.scale
 
     def describe(self):

@@ -54,8 +54,8 @@ class AlexNet(nn.Module):
         )
         self.avgpool = nn.AdaptiveAvgPool2d(6)  # nothing at 227 pixels; other sizes are averaged to 6x6
         self.classifier = nn.Sequential(
-            *(nn.Dropout(dropout), nn.Linear(256 * 6 * 6, 4096), nn.ReLU(inplace=True)),
-            *(nn.Dropout(dropout), nn.Linear(4096, 4096), nn.ReLU(inplace=True)),
+            *(nn.Linear(256 * 6 * 6, 4096), nn.ReLU(inplace=True), nn.Dropout(dropout)),
+            *(nn.Linear(4096, 4096), nn.ReLU(inplace=True), nn.Dropout(dropout)),
             nn.Linear(4096, num_classes),
         )
         self.init_weights()
@@ -74,6 +74,8 @@ class AlexNet(nn.Module):
 
 class OneTower(nn.Module):
     """AlexNet as of 2014, on one GPU: no groups, no local response normalisation, 64 channels in front.
+
+    Dropout stands before the linear layers, as in torchvision; that of 2012 drops units of the first two.
 
     (B, 3, H, W) with H and W of 63 pixels or more (ValueError otherwise) -> (B, num_classes). 61,100,840 parameters;
     the same layers under the same names as torchvision's.

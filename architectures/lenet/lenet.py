@@ -67,8 +67,8 @@ class Subsampling(nn.Module):
 class TableConv(nn.Module):
     """A 5x5 convolution whose maps see only the input maps that `table` names (C3).
 
-    (B, inputs, H, W) -> (B, len(table), H - 4, W - 4). The weights lie in one vector, 25 for each connection of the
-    table; `kernel` spreads them out with zeros in between.
+    (B, inputs, H, W) -> (B, len(table), H - 4, W - 4). `weight` is (connections of the table, 5, 5), uniform in
+    ±2.4 / fan-in at the start; `kernel` spreads it out with zeros in between.
     """
 
     def __init__(self, table, inputs, size=5):
@@ -77,7 +77,9 @@ class TableConv(nn.Module):
         for out, maps in enumerate(table):
             seen[out, list(maps)] = True
         self.register_buffer("seen", seen, persistent=False)
-        self.weight = nn.Parameter(torch.empty(int(seen.sum()), size, size))
+        maps = seen.sum(dim=1)  # that each map of this layer sees
+        bound = 2.4 / (size**2 * maps).repeat_interleave(maps)[:, None, None]
+        self.weight = nn.Parameter((2 * torch.rand(len(bound), size, size) - 1) * bound)
         self.bias = nn.Parameter(torch.zeros(len(table)))
 
     def kernel(self):
@@ -116,9 +118,6 @@ class LeNet5(nn.Module):
         for layer, inputs in ((self.c1, 25), (self.c5, 16 * 25), (self.f6, 120)):
             nn.init.uniform_(layer.weight, -2.4 / inputs, 2.4 / inputs)
             nn.init.zeros_(layer.bias)
-        each = torch.tensor([25.0 * len(maps) for maps in C3_TABLE for _ in maps])[:, None, None]
-        with torch.no_grad():
-            self.c3.weight.uniform_(-2.4, 2.4).div_(each)
 
     def forward(self, x):
         if x.shape[1:] != (1, 32, 32):
@@ -151,9 +150,14 @@ class LeNet5Modern(nn.Module):
         super().__init__()
         self.in_channels = in_channels
         self.features = nn.Sequential(
-            *(nn.Conv2d(in_channels, 6, kernel_size=5), activation(), nn.AvgPool2d(2)),  # (B, 6, 14, 14)
-            *(nn.Conv2d(6, 16, kernel_size=5), activation(), nn.AvgPool2d(2)),  # (B, 16, 5, 5)
-            *(nn.Conv2d(16, 120, kernel_size=5), activation()),  # (B, 120, 1, 1)
+            nn.Conv2d(in_channels, 6, kernel_size=5),
+            activation(),
+            nn.AvgPool2d(2),  # (B, 6, 14, 14)
+            nn.Conv2d(6, 16, kernel_size=5),
+            activation(),
+            nn.AvgPool2d(2),  # (B, 16, 5, 5)
+            nn.Conv2d(16, 120, kernel_size=5),
+            activation(),  # (B, 120, 1, 1)
         )
         self.classifier = nn.Sequential(nn.Linear(120, 84), activation(), nn.Linear(84, num_classes))
 
