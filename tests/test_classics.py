@@ -197,6 +197,16 @@ def test_reductions_save_weights():
     assert full.out_channels == 256 and naive.out_channels == 416
 
 
+def test_googlenets_heads_pool_as_printed():
+    head, x = I.AuxiliaryHead(8, 10).eval(), torch.randn(2, 8, 14, 14)
+    windows = x.unfold(2, 5, 3).unfold(3, 5, 3).mean(dim=(4, 5))  # 5x5, three apart
+    by_hand = head.fc2(F.relu(head.fc1(head.conv(windows).flatten(1))))
+    torch.testing.assert_close(head(x), by_hand)
+    head.adaptive = True
+    assert not torch.allclose(head(x), by_hand, atol=1e-3)
+    assert head(torch.randn(2, 8, 3, 5)).shape == (2, 10)
+
+
 def test_googlenet_answers_three_times_while_training():
     model, x, labels = I.GoogLeNet(10), torch.randn(2, 3, 64, 64), torch.tensor([1, 2])
     outputs = model.train()(x)

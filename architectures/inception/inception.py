@@ -76,16 +76,19 @@ class AuxiliaryHead(nn.Module):
     """A small classifier halfway, which brings gradients to the early layers in training (section 5).
 
     (B, C, 14, 14) -> (B, num_classes): 5x5 average pooling with stride 3, 128 1x1 convolutions, 1024 units, dropout.
+    Other sizes, and with `adaptive` (torchvision's form) all, are averaged to 4x4 by torch's adaptive pooling.
     """
 
-    def __init__(self, in_channels, num_classes, batch_norm=False, dropout=0.7):
+    def __init__(self, in_channels, num_classes, batch_norm=False, dropout=0.7, adaptive=False):
         super().__init__()
         self.conv = Conv(in_channels, 128, 1, batch_norm=batch_norm)
         self.fc1, self.fc2 = nn.Linear(128 * 4 * 4, 1024), nn.Linear(1024, num_classes)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout, self.adaptive = nn.Dropout(dropout), adaptive
 
     def forward(self, x):
-        x = self.conv(F.adaptive_avg_pool2d(x, 4)).flatten(1)  # 14 -> 4, as the 5x5 pooling by 3 does
+        as_printed = x.shape[2:] == (14, 14) and not self.adaptive
+        x = F.avg_pool2d(x, kernel_size=5, stride=3) if as_printed else F.adaptive_avg_pool2d(x, 4)
+        x = self.conv(x).flatten(1)  # (B, 128 * 4 * 4)
         return self.fc2(self.dropout(F.relu(self.fc1(x))))
 
 
@@ -93,8 +96,8 @@ class GoogLeNet(nn.Module):
     """The 22 layers of Table 1: (B, 3, H, W) -> (B, num_classes); while training, with `aux_logits`, a tuple of three:
     the logits, and those of the heads on 4a and 4d.
 
-    `kernel5`, `batch_norm`, `lrn` and `last_pool` (the window of the last max pooling) tell the paper's form
-    (5, False, True, 3) from torchvision's (3, True, False, 2).
+    `kernel5`, `batch_norm`, `lrn`, `last_pool` (the window of the last max pooling) and `adaptive_heads` tell the
+    paper's form (5, False, True, 3, False) from torchvision's (3, True, False, 2, True).
     6,998,552 parameters, 13,378,280 with the auxiliary heads. Raises ValueError in `forward` for pictures that are not
     (B, 3, H, W) or smaller than 32 pixels (a smaller one would not survive five halvings).
     """
@@ -107,6 +110,7 @@ class GoogLeNet(nn.Module):
         batch_norm=False,
         lrn=True,
         last_pool=3,
+        adaptive_heads=False,
         dropout=0.4,
         aux_dropout=0.7,
     ):
@@ -126,10 +130,9 @@ class GoogLeNet(nn.Module):
             self.add_module(f"inception{name}", module)
             channels = module.out_channels
             if name in ("4a", "4d") and aux_logits:
-                self.add_module(f"aux{1 if name == '4a' else 2}", AuxiliaryHead(channels, num_classes, **norm))
+                head = AuxiliaryHead(channels, num_classes, dropout=aux_dropout, adaptive=adaptive_heads, **norm)
+                self.add_module(f"aux{1 if name == '4a' else 2}", head)
         self.aux_logits, self.last_pool = aux_logits, last_pool
-        if aux_logits:
-            self.aux1.dropout.p = self.aux2.dropout.p = aux_dropout
         self.dropout = nn.Dropout(dropout)
         self.fc = nn.Linear(channels, num_classes)
         self.apply(init_weights)
@@ -177,4 +180,5 @@ def googlenet_torchvision(num_classes=1000, aux_logits=True):
     Its trained weights expect pictures normalised by mean 0.5 and deviation 0.5, which torchvision's own net makes of
     ImageNet's usual normalisation (`transform_input`).
     """
-    return GoogLeNet(num_classes, aux_logits, kernel5=3, batch_norm=True, lrn=False, last_pool=2, dropout=0.2)
+    form = dict(kernel5=3, batch_norm=True, lrn=False, last_pool=2, adaptive_heads=True, dropout=0.2)
+    return GoogLeNet(num_classes, aux_logits, **form)
