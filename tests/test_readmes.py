@@ -28,10 +28,12 @@ def from_the_root(tmp_path, monkeypatch):
             (tmp_path / path.name).symlink_to(path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CHECKPOINT_DIR", str(tmp_path / "checkpoints"))
-    monkeypatch.setattr(data, "load_cifar10", functools.partial(data.load_shapes, train=64, val=20, test=20))
-    for name in ("resnet18", "resnet34", "resnet50"):
+    few = functools.partial(data.load_shapes, train=64, val=20, test=20)
+    monkeypatch.setattr(data, "load_cifar10", few)
+    monkeypatch.setattr(data, "load_mnist", functools.partial(few, grey=True))
+    for name in ("alexnet", "googlenet", "resnet18", "resnet34", "resnet50", "vgg11", "vgg16"):
         build = getattr(torchvision.models, name)
-        monkeypatch.setattr(torchvision.models, name, lambda weights=None, build=build: build())
+        monkeypatch.setattr(torchvision.models, name, lambda weights=None, build=build, **options: build(**options))
 
 
 def run(block, names, capsys):
