@@ -121,6 +121,22 @@ def test_pictures_are_stored_small_and_look_the_same():
     assert np.abs(seen - picture).max() <= 4
 
 
+def test_readmes_show_what_is_stored():
+    shown = 0
+    for path in repository.files("README.md"):
+        text = path.read_text(encoding="utf-8")
+        for table in repository.TABLE.finditer(text):
+            assert table[0] == table[1] + repository.tables(path.parent / table[2], table[3]) + table[4], "`make table`"
+            shown += 1
+        for picture in repository.PICTURE.finditer(text):
+            notebook = path.parent / picture[2]
+            content, caption = repository.sample_picture(notebook)
+            assert (notebook.parent / "results" / "sample.png").read_bytes() == content, "`make table`"
+            assert f"![{caption}](" in picture[0]
+            shown += 1
+    assert shown
+
+
 def test_one_address_everywhere():
     address, found = repository.address(), {}
     pattern = re.compile(
