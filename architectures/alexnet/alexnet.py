@@ -10,6 +10,7 @@ This file needs torch and the standard library alone: copy it into your own proj
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 
 class LocalResponseNorm(nn.Module):
@@ -20,10 +21,14 @@ class LocalResponseNorm(nn.Module):
 
     def __init__(self, n=5, k=2.0, alpha=1e-4, beta=0.75):
         super().__init__()
-        self.norm = nn.LocalResponseNorm(size=n, alpha=alpha * n, beta=beta, k=k)
+        self.n, self.k, self.alpha, self.beta = n, k, alpha, beta
 
     def forward(self, x):
-        return self.norm(x)
+        C = x.shape[1]
+        padding = (0, 0, 0, 0, self.n // 2, (self.n - 1) // 2)  # of the channels alone
+        squares = F.pad(x.float().square(), padding)  # float: beside k = 2, bfloat16 would lose a small sum
+        total = sum(squares[:, i : i + C] for i in range(self.n))
+        return x * (self.k + self.alpha * total).pow(-self.beta)
 
 
 class AlexNet(nn.Module):
@@ -112,16 +117,17 @@ class AlexNetCifar(nn.Module):
 
     Three 5x5 convolutions of 32, 32 and 64 channels with pooling, then one linear layer: (B, 3, 32, 32) ->
     (B, num_classes). `activation` is a module ("ReLU against tanh", Fig. 1); `lrn`, `overlap`, `dropout` (before the
-    linear layer) switch the paper's other parts. Raises ValueError in `forward` for other shapes than (B, 3, 32, 32).
+    linear layer) switch the paper's other parts. `alpha` is the normalisation's: the paper's 1e-4 goes with inputs of
+    up to 128 to either side. Raises ValueError in `forward` for other shapes than (B, 3, 32, 32).
     """
 
-    def __init__(self, num_classes=10, activation=nn.ReLU, lrn=True, overlap=True, dropout=0.0):
+    def __init__(self, num_classes=10, activation=nn.ReLU, lrn=True, overlap=True, dropout=0.0, alpha=1e-4):
         super().__init__()
         layers, channels = [], 3
         for i, width in enumerate((32, 32, 64)):
             layers += [nn.Conv2d(channels, width, kernel_size=5, padding=2), activation()]
             layers += [nn.MaxPool2d(3, 2, padding=1) if overlap else nn.MaxPool2d(2, 2)]
-            layers += [LocalResponseNorm()] if lrn and i < 2 else []
+            layers += [LocalResponseNorm(alpha=alpha)] if lrn and i < 2 else []
             channels = width
         self.features = nn.Sequential(*layers)
         self.classifier = nn.Sequential(nn.Dropout(dropout), nn.Linear(64 * 4 * 4, num_classes))
