@@ -128,6 +128,9 @@ def test_readmes_show_what_is_stored():
         for table in repository.TABLE.finditer(text):
             assert table[0] == table[1] + repository.tables(path.parent / table[2], table[3]) + table[4], "`make table`"
             shown += 1
+        for one in repository.RESULT.finditer(text):
+            assert one[0] == one[1] + repository.result(path.parent / one[2], one[3]) + one[4], "`make table`"
+            shown += 1
         for picture in repository.PICTURE.finditer(text):
             notebook = path.parent / picture[2]
             content, caption = repository.sample_picture(notebook)

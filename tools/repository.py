@@ -8,13 +8,14 @@ import subprocess
 from pathlib import Path
 
 from utils.device import SCALES
-from utils.report import Report
+from utils.report import Report, ours
 
 ROOT = Path(__file__).resolve().parent.parent
 PLACEHOLDER = "YOUR_NAME/deep-learning-papers"  # no GitHub account can have an underscore in its name
 ADDRESS = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*)/[A-Za-z0-9._-]+")
 TABLE = re.compile(r"(<!-- table: (\S+)(?: (\S+))? -->\n).*?(<!-- end of table -->)", re.DOTALL)
 PICTURE = re.compile(r"(<!-- picture: (\S+) -->\n).*?(<!-- end of picture -->)", re.DOTALL)
+RESULT = re.compile(r"(<!-- result: (\S+) ([^>]+?) -->).*?(<!-- end of result -->)")
 PICTURE_MARKER = "# For the README: "  # first line of the cell whose picture a README shows; then what is on it
 EXCEPT = ("tools/", "tests/")  # they speak of the placeholder itself
 
@@ -53,7 +54,8 @@ def stamped_files():
 def fill_tables():
     """Between `<!-- table: FOLDER [NAME] -->` and `<!-- end of table -->` put the results in FOLDER/results/.
 
-    Between `<!-- picture: NOTEBOOK -->` and `<!-- end of picture -->` put the notebook's sample picture.
+    Between `<!-- picture: NOTEBOOK -->` and `<!-- end of picture -->` put the notebook's sample picture, and between
+    `<!-- result: FOLDER ROW -->` and `<!-- end of result -->` one row's value.
     """
     for path in files(".md"):
         text = path.read_text(encoding="utf-8")
@@ -62,6 +64,9 @@ def fill_tables():
         )
         filled = PICTURE.sub(
             lambda match, path=path: match[1] + picture(path.parent / match[2], path.parent) + match[3], filled
+        )
+        filled = RESULT.sub(
+            lambda match, path=path: match[1] + result(path.parent / match[2], match[3]) + match[4], filled
         )
         if filled != text:
             path.write_text(filled, encoding="utf-8")
@@ -81,6 +86,20 @@ def tables(folder, name=None):
     if missing:
         parts.append(f"Scale {' and '.join(missing)}: not run.\n")
     return "\n".join(parts)
+
+
+def result(folder, what):
+    """Our value in the row `what` of a notebook's main table, at the largest scale that was run.
+
+    Raises ValueError where no scale has such a row.
+    """
+    for scale in reversed(SCALES[1:]):
+        path = folder / "results" / f"{scale}.json"
+        rows = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.exists() else []
+        for row in rows:
+            if row["what"] == what:
+                return ours(row["ours"])
+    raise ValueError(f"{folder}: no results with a row {what!r}")
 
 
 def picture(notebook, folder):

@@ -1,10 +1,10 @@
 """AlexNet: Krizhevsky et al., "ImageNet Classification with Deep Convolutional Neural Networks", NIPS 2012.
 
     AlexNet()              the net of the paper: two groups, local response normalisation, overlapping pooling
-    alexnet_one_tower()    the form of 2014 (Krizhevsky, "One weird trick", https://arxiv.org/abs/1404.5997)
+    alexnet_one_tower()    torchvision's, after the form of 2014 (Krizhevsky, https://arxiv.org/abs/1404.5997)
     alexnet_cifar()        a small form for 32-pixel pictures, whose parts can be switched off one by one
 
-Layers of the 2014 form carry torchvision's names, so torchvision's `state_dict` loads with `strict=True`.
+Its layers carry torchvision's names, so torchvision's `state_dict` loads with `strict=True`.
 This file needs torch and the standard library alone: copy it into your own project as it is.
 """
 
@@ -78,8 +78,9 @@ class AlexNet(nn.Module):
 
 
 class OneTower(nn.Module):
-    """AlexNet as of 2014, on one GPU: no groups, no local response normalisation, 64 channels in front.
+    """AlexNet as torchvision has it, on one GPU: no groups, no local response normalisation, 64 channels in front.
 
+    It comes from "One weird trick" (2014), whose footnote has 384 channels in layer 4, where torchvision has 256.
     Dropout stands before the linear layers, as in torchvision; that of 2012 drops units of the first two.
 
     (B, 3, H, W) with H and W of 63 pixels or more (ValueError otherwise) -> (B, num_classes). 61,100,840 parameters;
