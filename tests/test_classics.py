@@ -125,6 +125,15 @@ def test_response_normalisation_is_the_papers_formula():
     torch.testing.assert_close(A.LocalResponseNorm()(x), expected)
 
 
+@pytest.mark.parametrize(("n", "dtype"), [(5, torch.float32), (4, torch.float32), (5, torch.bfloat16)])
+def test_alexnets_normalisation_equals_torchs(n, dtype):
+    x = 3 * torch.randn(2, 8, 4, 5).to(dtype)
+    theirs = torch.nn.LocalResponseNorm(n, alpha=1e-4 * n, beta=0.75, k=2.0)
+    torch.testing.assert_close(A.LocalResponseNorm(n)(x), theirs(x.float()))
+    small = A.alexnet_cifar(alpha=0.4)
+    assert [m.alpha for m in small.modules() if isinstance(m, A.LocalResponseNorm)] == [0.4, 0.4]
+
+
 def test_alexnet_parts_can_be_switched_off():
     kinds = {type(m) for m in on_meta(A.AlexNet, lrn=False, overlap=False).modules()}
     assert A.LocalResponseNorm not in kinds
