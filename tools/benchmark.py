@@ -15,8 +15,10 @@ from torchvision.transforms import v2
 
 from architectures.resnet.resnet import cifar_resnet
 from tools import benchmark_architectures, benchmark_transformer
-from utils.data import ImageLoader, data_root, load_cifar10, load_shapes
 from utils.device import autocast, choose_precision, dtype_name, get_device, set_seed, synchronise
+from utils.files import data_root
+from utils.images import load_cifar10, load_shapes
+from utils.loader import ImageLoader
 from utils.shapes import make_shapes
 
 BATCH = 128

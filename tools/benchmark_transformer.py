@@ -13,9 +13,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from architectures.transformer.transformer import SinusoidalPositions, Transformer, greedy_decode
-from utils.data import data_root
+from attention.translation import PairLoader, load_multi30k, load_numbers
 from utils.device import autocast, choose_precision, dtype_name, set_seed, synchronise
-from utils.text import BOS, PairLoader, Words, load_multi30k, load_numbers
+from utils.files import data_root
+from utils.tokens import BOS, Words
 
 SIZES = dict(d_model=256, num_heads=8, num_layers=3, d_ff=512, dropout=0.1)  # as for Multi30k
 NEVER = -1  # an end token that no model says: every answer is as long as allowed

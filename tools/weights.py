@@ -4,7 +4,7 @@ from PIL import Image
 
 from tools.repository import ROOT
 from utils.checkpoint import checkpoint_dir, load_file, save_file
-from utils.data import load_cifar10
+from utils.images import load_cifar10
 
 KEPT = {  # what a notebook saved, and where it is kept
     "ResNet/resnet20-weights.pt": "architectures/resnet/weights/resnet20_cifar10.pt",

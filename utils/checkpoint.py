@@ -4,6 +4,7 @@ import datetime
 import math
 import os
 import pickle
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -98,13 +99,14 @@ class Run:
     def __init__(self, name, identity, epochs, device, dtype, keep=0, **parts):
         self.identity, self.epochs, self.device, self.parts = identity, epochs, torch.device(device), parts
         self.history, self.sessions, self.kept, self.keep = {"epoch": []}, [], [], keep
-        self.path = None
+        self.path, self.unsaved = None, False
         if name is not None:
             self.path = checkpoint_dir() / current_scale() / f"{name}-{fingerprint(identity)}.pt"
         self.here = {
             "from_epoch": 0,
             "hardware": hardware(device),
             "precision": dtype_name(dtype),
+            "compiled": False,
             "threads": torch.get_num_threads(),
             "versions": versions(),
             "date": datetime.date.today().isoformat(),
@@ -119,6 +121,7 @@ class Run:
         if self.path is None:
             return
         if not self.path.exists():
+            self.check_folder()
             self.explain_others()
             return
         saved = load_file(self.path)
@@ -134,6 +137,7 @@ class Run:
         if self.finished:
             print(f"Found this run, finished, in {shown(self.path)}:\n  {self.made()}")
         else:
+            self.check_folder()
             print(f"Resuming after epoch {done} of {self.epochs} from {shown(self.path)}")
 
     def explain_others(self):
@@ -153,10 +157,10 @@ class Run:
         print(f"{others[-1].name} was trained with another {differs}; this run is kept in {self.path.name}")
 
     def record(self, epoch, results, learning_rate, seconds, count, scores=None):
-        """Append one epoch: (loss, accuracy) of each split, the `seconds` of training on `count` examples, `scores`."""
+        """Append one epoch: each split's means by name, the `seconds` of training on `count` examples, `scores`."""
         row = {"epoch": epoch, "learning_rate": learning_rate, "seconds": seconds, "per_second": count / seconds}
-        for split, (loss, accuracy) in results.items():
-            row[f"{split}_loss"], row[f"{split}_accuracy"] = loss, accuracy
+        for split, means in results.items():
+            row |= {f"{split}_{name}": value for name, value in means.items()}
         for key, value in (row | (scores or {})).items():
             self.history.setdefault(key, []).append(value)
         if self.keep:
@@ -164,12 +168,21 @@ class Run:
             self.kept = [*self.kept, now][-self.keep :]
 
     def save(self):
-        """Write the file: everything that the next epoch depends on, and what a reader of the result should know."""
+        """Keep this epoch. Where that fails, say so once: the training goes on, and the next epoch tries again."""
         done = len(self.history["epoch"])
         if not self.sessions or not self.same_session():
             self.sessions = [*self.sessions, {**self.here, "from_epoch": done}]
         if self.path is None:
             return
+        try:
+            self.write()
+        except (OSError, RuntimeError) as error:  # torch.save answers a full disk by a RuntimeError
+            self.tell_unsaved(error)
+        else:
+            self.unsaved = False
+
+    def write(self):
+        """Write the file: everything that the next epoch depends on, and what a reader of the result should know."""
         states = {name: part.state_dict() if part is not None else None for name, part in self.parts.items()}
         save_file(
             {
@@ -184,10 +197,44 @@ class Run:
             self.path,
         )
 
+    def tell_unsaved(self, error):
+        """One warning a stretch of failures: what could not be written, where, and how much room it needs."""
+        if self.unsaved:
+            return
+        self.unsaved = True
+        needed = sum(size_in_bytes(part.state_dict()) for part in self.parts.values() if part is not None)
+        needed += size_in_bytes(self.kept)
+        try:
+            free = f"{shutil.disk_usage(self.path.parent).free / 1e6:,.1f} MB are free there"
+        except OSError:
+            free = "the folder cannot be read"
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        kept = (
+            "the file of the last epoch that was kept stays as it is" if self.path.exists() else "nothing is kept yet"
+        )
+        print(
+            f"WARNING: after epoch {self.history['epoch'][-1]} the checkpoint {shown(self.path)} could not be written "
+            f"({reason}). It needs about {needed / 1e6:,.1f} MB, and {free}. The training goes on; {kept}, and each "
+            "epoch tries again. Make room, or stop and set CHECKPOINT_DIR to a folder with more."
+        )
+
+    def check_folder(self):
+        """Raise CheckpointError, before any work is done, where the file's folder cannot be made or written."""
+        probe = self.path.with_name(f"{self.path.name}.{os.getpid()}.part")
+        try:
+            probe.parent.mkdir(parents=True, exist_ok=True)
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise CheckpointError(
+                f"checkpoints cannot be written to {probe.parent} ({error.strerror}): set CHECKPOINT_DIR to a folder "
+                "that you may write to, or call fit without `checkpoint` to keep nothing"
+            ) from error
+
     def same_session(self):
-        """Whether the last session ran on the machine and versions of this one."""
-        last = self.sessions[-1]
-        return all(last[key] == self.here[key] for key in ("hardware", "precision", "threads", "versions"))
+        """Whether the last session ran on the machine and versions of this one, compiled or not like this one."""
+        keys = ("hardware", "precision", "compiled", "threads", "versions")
+        return all(self.sessions[-1].get(key) == self.here[key] for key in keys)
 
     @property
     def minutes(self):
@@ -197,10 +244,25 @@ class Run:
     def made(self):
         """Where, in which precision and when this run was made, in words."""
         sessions = self.sessions or [self.here]
-        stretches = [
-            f"{s['hardware']}, {s['precision']}, torch {s['versions']['torch']}, {s['date']}" for s in sessions
-        ]
-        return f"{' then '.join(stretches)}, {self.minutes:.1f} min of training"
+        return f"{' then '.join(map(session_in_words, sessions))}, {self.minutes:.1f} min of training"
+
+
+def session_in_words(session):
+    """Hardware, precision, version and date of one stretch of training."""
+    compiled = ", compiled" if session.get("compiled") else ""
+    return (
+        f"{session['hardware']}, {session['precision']}{compiled}, torch {session['versions']['torch']}, "
+        f"{session['date']}"
+    )
+
+
+def size_in_bytes(state):
+    """The bytes of all tensors in nested dictionaries and lists."""
+    if isinstance(state, torch.Tensor):
+        return state.numel() * state.element_size()
+    if isinstance(state, dict):
+        return sum(map(size_in_bytes, state.values()))
+    return sum(map(size_in_bytes, state)) if isinstance(state, (list, tuple)) else 0
 
 
 def random_states():

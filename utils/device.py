@@ -109,6 +109,33 @@ def dtype_name(dtype):
     return str(dtype).removeprefix("torch.")
 
 
+def as_dtype(precision):
+    """The dtype for "float32", "bfloat16" or "float16", or for such a dtype. Raises ValueError for anything else."""
+    for dtype in (torch.float32, torch.bfloat16, torch.float16):
+        if precision in (dtype, dtype_name(dtype)):
+            return dtype
+    raise ValueError(f'precision is {precision!r}; expected "float32", "bfloat16" or "float16"')
+
+
+def compiled_for(device, model, options=True):
+    """`torch.compile(model)`, or `model` itself, with a printed sentence, where this machine cannot compile.
+
+    The compiled module shares the weights of `model`, whose own names and hooks stay as they are. `options` is True or
+    a dictionary of arguments of `torch.compile`. Each shape of a batch is compiled for itself (`dynamic=False`), so
+    that a training does the same arithmetic whether it was interrupted or not.
+    """
+    if sys.platform == "win32" and torch.device(device).type == "cpu":
+        reason = "not tried on Windows"
+    else:
+        try:
+            torch.compile(lambda x: x.sin() + 1)(torch.ones(2, device=device))
+            return torch.compile(model, **{"dynamic": False, **(options if isinstance(options, dict) else {})})
+        except Exception as error:  # whatever it is: no compiler, no Triton, an unsupported Python
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    print(f"torch.compile does not work here ({reason[:150]}); the training runs without it.")
+    return model
+
+
 def versions():
     """The versions that a result depends on."""
     return {"python": platform.python_version(), "torch": str(torch.__version__), "numpy": np.__version__}

@@ -9,6 +9,7 @@ from utils.device import synchronise
 
 WARM_UP = 3  # steps that are not measured: the first ones load kernels
 MEASURED = 10  # steps after which the duration is foretold
+OWN = ("epoch", "learning_rate", "seconds", "per_second")  # of a history, apart from what is measured on the splits
 LINES = 30  # of epochs at most, unless `fit` is told otherwise; a longer training prints every second, third, … epoch
 
 
@@ -40,7 +41,7 @@ class Progress:
             self.foretell()
 
     def foretell(self):
-        """Say how long the rest will take, by the first steps; a picture without gradients costs about a third."""
+        """Say how long the rest will take, by the first steps; an image without gradients costs about a third."""
         self.foretold = True
         synchronise(self.run.device)
         step = (time.perf_counter() - self.begin) / (self.steps - WARM_UP)
@@ -68,18 +69,19 @@ class Progress:
         if epoch % self.every and epoch not in self.always:
             return
         parts = [f"epoch {epoch:3d}/{self.run.epochs}"]
-        for split in ("train", *self.evaluate_on):
-            loss, accuracy = history[f"{split}_loss"][index], history[f"{split}_accuracy"][index]
-            parts.append(f"{split} loss {loss:.3f} accuracy {100 * accuracy:5.2f} %")
-        parts += [f"{name.replace('_', ' ')} {values[index]:.1f}" for name, values in self.scores(history)]
+        splits = {split: {} for split in ("train", *self.evaluate_on)}
+        for key, values in history.items():
+            split, _, name = key.partition("_")
+            if key in OWN:
+                continue
+            if split in splits:
+                splits[split][name] = values[index]
+            else:  # a score that names no split
+                splits.setdefault("", {})[key] = values[index]
+        for split, means in splits.items():
+            parts.append(" ".join([split, *(in_figures(name, value) for name, value in means.items())]).strip())
         parts.append(f"{history['seconds'][index]:.0f} s, {history['per_second'][index]:,.0f}/s")
         print("  ".join(parts))
-
-    def scores(self, history):
-        """What `score` added to the history: (name, values), in its order."""
-        own = ("epoch", "learning_rate", "seconds", "per_second")
-        losses = [f"{split}_{what}" for split in ("train", *self.evaluate_on) for what in ("loss", "accuracy")]
-        return [(name, values) for name, values in history.items() if name not in (*own, *losses)]
 
     def interrupted(self):
         if self.bar is not None:
@@ -87,6 +89,18 @@ class Progress:
         done = len(self.run.history["epoch"])
         again = " Run the cell again to go on from there." if self.run.path is not None and done else ""
         print(f"Interrupted after {done} finished epoch{'s' * (done != 1)} of {self.run.epochs}.{again}")
+
+
+def is_share(name):
+    """Whether a metric of this name is a share, shown in percent: an accuracy is."""
+    return name.rpartition("_")[2] in ("accuracy", "iou")
+
+
+def in_figures(name, value):
+    """'accuracy 34.05 %', 'loss 1.234', 'kl 25.30'."""
+    if is_share(name):
+        return f"{name.replace('_', ' ')} {100 * value:5.2f} %"
+    return f"{name.replace('_', ' ')} {value:.{3 if abs(value) < 10 else 2 if abs(value) < 1000 else 0}f}"
 
 
 def in_words(seconds):

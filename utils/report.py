@@ -7,7 +7,7 @@ import os
 import statistics
 from pathlib import Path
 
-from utils.checkpoint import checkpoint_dir, shown
+from utils.checkpoint import checkpoint_dir, session_in_words, shown
 from utils.device import current_scale
 from utils.fingerprint import fingerprint
 
@@ -102,7 +102,7 @@ def layout(content):
         for row in content["rows"]
     ]
     sessions = [session for row in content["rows"] for session in row["sessions"]]
-    made = unique(f"{s['hardware']}, {s['precision']}, torch {s['versions']['torch']}, {s['date']}" for s in sessions)
+    made = unique(map(session_in_words, sessions))
     minutes = {}  # of each training once, however many rows it has
     for row in content["rows"]:
         names = row.get("runs") or [f"{row['what']}, seed {seed}" for seed in row["seeds"]]  # older files have no runs
