@@ -7,6 +7,7 @@ they are) and has
     loader.count       examples an epoch (images, sentence pairs, windows of text): what "per second" counts
     loader.epoch       the number of the epoch that the next pass over it serves; each pass moves it on by one. Order
                        and augmentation are drawn from (seed, epoch) alone, so that a resumed training sees the same
+                       (in a run of several processes each serves its own part of every batch: utils/distributed.py)
     loader.describe()  plain values that tell which data, in which order, through which code, for a run's fingerprint
 
 ImageLoader below and PairLoader in attention/translation.py are two of them.
@@ -19,6 +20,7 @@ import torch
 from torch.nn import functional as F
 
 from utils import fingerprint
+from utils.distributed import own_part
 
 
 class ImageLoader:
@@ -59,7 +61,7 @@ class ImageLoader:
             corners = torch.randint(2 * self.padding + 1, (2, self.count), generator=generator).to(self.device)
             flipped = (torch.rand(self.count, generator=generator) < 0.5 * self.flip).to(self.device)
         for start in range(0, self.count, self.batch_size):
-            part = slice(start, start + self.batch_size)
+            part = own_part(start, min(start + self.batch_size, self.count))
             images = self.images[order[part]]
             if self.augment:
                 images = crop_and_flip(images, *corners[:, part], flipped[part], self.padding)

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from utils import fingerprint
 from utils.checkpoint import Run
 from utils.device import as_dtype, autocast, choose_precision, compiled_for
+from utils.distributed import sum_over_processes
 from utils.progress import LINES, Progress
 
 
@@ -96,7 +97,7 @@ class Totals:
 
     def means(self):
         """{"loss": …, and each of the sums: …} divided by the number of examples."""
-        *sums, count = self.sums.tolist()
+        *sums, count = sum_over_processes(self.sums).tolist()
         return {name: value / count for name, value in zip(self.names, sums)}
 
 
