@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from utils.data import data_root, load_cifar10, load_shapes
+from utils.files import data_root
+from utils.images import load_cifar10, load_shapes
 
 ROOT = Path(__file__).resolve().parent.parent
 

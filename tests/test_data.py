@@ -1,4 +1,4 @@
-"""utils/data.py and utils/shapes.py: downloads that go wrong, CIFAR-10's archive, the loader."""
+"""utils/files, images, loader and shapes: downloads that go wrong, CIFAR-10's archive, batches."""
 
 import hashlib
 import http.server
@@ -14,7 +14,9 @@ import pytest
 import torch
 from PIL import Image
 
-from utils import data as D
+from utils import files
+from utils import images as image_data
+from utils import loader as loaders
 from utils.shapes import CLASSES, make_shapes
 
 CONTENT = b"the right bytes" * 1000
@@ -57,7 +59,7 @@ def addresses(server, *names):
 
 def test_download_takes_the_first_address_that_is_right(server, tmp_path):
     path = tmp_path / "deep" / "file.bin"
-    D.download(addresses(server, "missing", "short", "wrong", "good", "never"), path, RIGHT)
+    files.download(addresses(server, "missing", "short", "wrong", "good", "never"), path, RIGHT)
     assert path.read_bytes() == CONTENT
     assert server.asked == ["/missing", "/short", "/wrong", "/good"]
     assert list(path.parent.iterdir()) == [path]  # nothing half-written is left
@@ -65,22 +67,22 @@ def test_download_takes_the_first_address_that_is_right(server, tmp_path):
 
 def test_download_by_the_first_digits_of_a_hash(server, tmp_path):
     path = tmp_path / "file.bin"
-    D.download(addresses(server, "wrong", "good"), path, RIGHT[:8])
+    files.download(addresses(server, "wrong", "good"), path, RIGHT[:8])
     assert path.read_bytes() == CONTENT and server.asked == ["/wrong", "/good"]
-    D.download(addresses(server, "good"), path, RIGHT[:8])
+    files.download(addresses(server, "good"), path, RIGHT[:8])
     assert server.asked == ["/wrong", "/good"]
     for useless in ("", RIGHT[:7]):
         with pytest.raises(ValueError, match="at least 8 hexadecimal digits"):
-            D.download(addresses(server, "good"), path, useless)
+            files.download(addresses(server, "good"), path, useless)
 
 
 def test_download_of_what_is_there_asks_nobody(server, tmp_path):
     path = tmp_path / "file.bin"
     path.write_bytes(CONTENT)
-    D.download(addresses(server, "good"), path, RIGHT)
+    files.download(addresses(server, "good"), path, RIGHT)
     assert server.asked == []
     path.write_bytes(b"damaged")
-    D.download(addresses(server, "good"), path, RIGHT)
+    files.download(addresses(server, "good"), path, RIGHT)
     assert server.asked == ["/good"] and path.read_bytes() == CONTENT
 
 
@@ -90,8 +92,8 @@ def test_download_of_what_is_there_asks_nobody(server, tmp_path):
 )
 def test_a_failed_download_says_why_and_leaves_nothing(server, tmp_path, name, reason):
     path = tmp_path / "file.bin"
-    with pytest.raises(D.DataError) as error:
-        D.download(addresses(server, name), path, RIGHT)
+    with pytest.raises(files.DataError) as error:
+        files.download(addresses(server, name), path, RIGHT)
     message = str(error.value)
     assert reason in message and addresses(server, name)[0] in message
     assert str(path) in message and RIGHT in message and "quick" in message  # what to do
@@ -101,8 +103,8 @@ def test_a_failed_download_says_why_and_leaves_nothing(server, tmp_path, name, r
 def test_a_failed_download_keeps_the_old_file(server, tmp_path):
     path = tmp_path / "file.bin"
     path.write_bytes(b"older")
-    with pytest.raises(D.DataError):
-        D.download(addresses(server, "wrong"), path, RIGHT)
+    with pytest.raises(files.DataError):
+        files.download(addresses(server, "wrong"), path, RIGHT)
     assert path.read_bytes() == b"older"
 
 
@@ -112,9 +114,9 @@ def test_no_network(tmp_path, monkeypatch):
 
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     monkeypatch.setenv("DATA_ROOT", str(tmp_path))
-    with pytest.raises(D.DataError) as error:
-        D.load_cifar10()
-    for address in D.CIFAR10_ADDRESSES:
+    with pytest.raises(files.DataError) as error:
+        image_data.load_cifar10()
+    for address in image_data.CIFAR10_ADDRESSES:
         assert address in str(error.value)
     assert "name resolution" in str(error.value) and "Check the network" in str(error.value)
     assert list(tmp_path.iterdir()) == []
@@ -123,8 +125,8 @@ def test_no_network(tmp_path, monkeypatch):
 def test_a_file_where_the_data_root_should_be(tmp_path, monkeypatch):
     (tmp_path / "data").write_text("not a folder")
     monkeypatch.setenv("DATA_ROOT", str(tmp_path / "data"))
-    with pytest.raises(D.DataError, match="data folder .* cannot be used .*set DATA_ROOT"):
-        D.load_cifar10()
+    with pytest.raises(files.DataError, match="data folder .* cannot be used .*set DATA_ROOT"):
+        image_data.load_cifar10()
 
 
 def archive_bytes(rng, per_batch=20, extra=None):
@@ -147,12 +149,12 @@ def archive_bytes(rng, per_batch=20, extra=None):
 def test_the_archive_is_read_as_the_pixels_lie(tmp_path):
     content, pictures, labels = archive_bytes(np.random.default_rng(0))
     (tmp_path / "a.tar.gz").write_bytes(content)
-    arrays = D.read_cifar10_archive(tmp_path / "a.tar.gz")
+    arrays = image_data.read_cifar10_archive(tmp_path / "a.tar.gz")
     assert arrays["train_images"].shape == (100, 32, 32, 3) and arrays["test_images"].shape == (20, 32, 32, 3)
     assert arrays["train_labels"].tolist() == sum(labels[:5], [])
     picture = arrays["train_images"][25]  # the sixth of the second batch: red plane first, then green, then blue
     assert np.array_equal(picture[:, :, 1].ravel(), pictures[1][5, 1024:2048])
-    D.save_arrays(tmp_path / "a.npz", arrays)
+    files.save_arrays(tmp_path / "a.npz", arrays)
     with np.load(tmp_path / "a.npz", allow_pickle=False) as saved:
         assert all(np.array_equal(saved[name], arrays[name]) for name in arrays)
 
@@ -161,7 +163,7 @@ def test_the_archive_cannot_run_code(tmp_path):
     content, _, _ = archive_bytes(np.random.default_rng(0), extra={b"evil": time.sleep})
     (tmp_path / "a.tar.gz").write_bytes(content)
     with pytest.raises(pickle.UnpicklingError, match="time.sleep"):
-        D.read_cifar10_archive(tmp_path / "a.tar.gz")
+        image_data.read_cifar10_archive(tmp_path / "a.tar.gz")
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut short", "shapes"])
@@ -170,11 +172,11 @@ def test_a_damaged_data_file(tmp_path, monkeypatch, content):
     path = tmp_path / "cifar10.npz"
     if content == "shapes":
         names = ("train_images", "train_labels", "test_images", "test_labels")
-        D.save_arrays(path, {name: np.zeros(3, np.uint8) for name in names})
+        files.save_arrays(path, {name: np.zeros(3, np.uint8) for name in names})
     else:
         path.write_bytes(content)
-    with pytest.raises(D.DataError, match="cifar10.npz is damaged or not CIFAR-10.*delete it"):
-        D.load_cifar10()
+    with pytest.raises(files.DataError, match="cifar10.npz is damaged or not CIFAR-10.*delete it"):
+        image_data.load_cifar10()
 
 
 def test_shapes_are_deterministic_and_balanced():
@@ -201,7 +203,7 @@ def batches(loader):
 
 
 def test_loader_serves_every_picture_once_normalised(tiny_shapes):
-    loader = D.ImageLoader(tiny_shapes, "train", 20, "cpu")
+    loader = loaders.ImageLoader(tiny_shapes, "train", 20, "cpu")
     served = batches(loader)
     assert len(served) == len(loader) == 5 and loader.count == 96
     assert [len(labels) for _, labels in served] == [20, 20, 20, 20, 16]
@@ -215,7 +217,7 @@ def test_loader_serves_every_picture_once_normalised(tiny_shapes):
 
 
 def test_an_epoch_can_be_repeated_exactly(tiny_shapes):
-    loader = D.ImageLoader(tiny_shapes, "train", 32, "cpu", shuffle=True, augment=True, seed=4)
+    loader = loaders.ImageLoader(tiny_shapes, "train", 32, "cpu", shuffle=True, augment=True, seed=4)
     torch.manual_seed(1)
     first, second = batches(loader), batches(loader)  # epochs 0 and 1
     torch.manual_seed(2)  # the global generator plays no part
@@ -224,7 +226,7 @@ def test_an_epoch_can_be_repeated_exactly(tiny_shapes):
     assert all(torch.equal(a[0], b[0]) and torch.equal(a[1], b[1]) for a, b in zip(first, again))
     assert not torch.equal(first[0][0], second[0][0])
     assert sorted(torch.cat([t for _, t in first]).tolist()) == sorted(tiny_shapes.train.labels.tolist())
-    other = D.ImageLoader(tiny_shapes, "train", 32, "cpu", shuffle=True, augment=True, seed=5)
+    other = loaders.ImageLoader(tiny_shapes, "train", 32, "cpu", shuffle=True, augment=True, seed=5)
     assert not torch.equal(first[0][0], batches(other)[0][0])
 
 
@@ -233,36 +235,36 @@ def test_a_picture_of_the_readers_own(tmp_path):
     pixels[:, :30] = 255
     image = Image.fromarray(pixels)
     image.save(tmp_path / "a.png")
-    assert np.array_equal(D.read_picture(tmp_path / "a.png"), pixels)
-    small = D.read_picture(tmp_path / "a.png", size=32)
+    assert np.array_equal(image_data.read_image(tmp_path / "a.png"), pixels)
+    small = image_data.read_image(tmp_path / "a.png", size=32)
     assert small.shape == (32, 32, 3) and small[:, :12].min() == 255 and small[:, 20:].max() == 0
     image.convert("RGBA").save(tmp_path / "b.png")
-    assert np.array_equal(D.read_picture(tmp_path / "b.png"), pixels)
+    assert np.array_equal(image_data.read_image(tmp_path / "b.png"), pixels)
     exif = image.getexif()
     exif[0x0112] = 6  # held upright: to be turned by a quarter
     image.save(tmp_path / "c.jpg", exif=exif)
-    assert D.read_picture(tmp_path / "c.jpg").shape == (60, 40, 3)
+    assert image_data.read_image(tmp_path / "c.jpg").shape == (60, 40, 3)
     (tmp_path / "d.jpg").write_text("no picture")
-    with pytest.raises(D.DataError, match=r"d\.jpg is not a picture .*JPEG or PNG"):
-        D.read_picture(tmp_path / "d.jpg")
+    with pytest.raises(files.DataError, match=r"d\.jpg is not an image .*JPEG or PNG"):
+        image_data.read_image(tmp_path / "d.jpg")
 
 
 def test_crop_and_flip_by_hand():
     image = torch.arange(1, 10, dtype=torch.uint8).view(1, 3, 3, 1).expand(3, 3, 3, 1)
     top, left = torch.tensor([1, 0, 1]), torch.tensor([1, 0, 2])
     mirror = torch.tensor([False, False, True])
-    out = D.crop_and_flip(image, top, left, mirror, padding=1)[..., 0]
+    out = loaders.crop_and_flip(image, top, left, mirror, padding=1)[..., 0]
     assert out[0].tolist() == [[1, 2, 3], [4, 5, 6], [7, 8, 9]]  # the middle
     assert out[1].tolist() == [[0, 0, 0], [0, 1, 2], [0, 4, 5]]  # the upper left corner
     assert out[2].tolist() == [[0, 3, 2], [0, 6, 5], [0, 9, 8]]  # one to the right, mirrored
 
 
 def test_augmentation_flips_half_and_crops_evenly(tiny_shapes):
-    split = D.Split(
+    split = image_data.Split(
         torch.arange(32).view(1, 1, 32, 1).expand(4000, 32, 32, 3).to(torch.uint8) + 1, torch.zeros(4000).long()
     )
-    data = D.ImageData("ramp", ("a",), (0.0,) * 3, (1.0,) * 3, split, split, split)
-    images = torch.cat([i for i, _ in D.ImageLoader(data, "train", 1000, "cpu", augment=True)]) * 255
+    data = image_data.ImageData("ramp", ("a",), (0.0,) * 3, (1.0,) * 3, split, split, split)
+    images = torch.cat([i for i, _ in loaders.ImageLoader(data, "train", 1000, "cpu", augment=True)]) * 255
     middle = images[:, 0, 16].round()
     flipped = (middle[:, 20] < middle[:, 10]).float().mean()
     assert 0.46 < flipped < 0.54
@@ -274,11 +276,11 @@ def test_augmentation_flips_half_and_crops_evenly(tiny_shapes):
 
 
 def test_describe_tells_data_and_settings_apart(tiny_shapes):
-    base = D.ImageLoader(tiny_shapes, "train", 32, "cpu").describe()
-    assert base == D.ImageLoader(tiny_shapes, "train", 32, "cpu").describe()
+    base = loaders.ImageLoader(tiny_shapes, "train", 32, "cpu").describe()
+    assert base == loaders.ImageLoader(tiny_shapes, "train", 32, "cpu").describe()
     for other in (dict(augment=True), dict(shuffle=True), dict(seed=1), dict(flip=False)):
-        assert D.ImageLoader(tiny_shapes, "train", 32, "cpu", **other).describe() != base
-    assert D.ImageLoader(D.load_shapes(96, 32, 32, seed=9), "train", 32, "cpu").describe() != base
+        assert loaders.ImageLoader(tiny_shapes, "train", 32, "cpu", **other).describe() != base
+    assert loaders.ImageLoader(image_data.load_shapes(96, 32, 32, seed=9), "train", 32, "cpu").describe() != base
 
 
 @pytest.mark.real_data
@@ -295,36 +297,38 @@ def test_cifar10_is_the_real_thing(cifar10):
 def test_mnist_without_a_network(tmp_path, monkeypatch):
     monkeypatch.setenv("DATA_ROOT", str(tmp_path))
     monkeypatch.setattr("torchvision.datasets.MNIST.mirrors", ["http://127.0.0.1:9/"])
-    with pytest.raises(D.DataError, match=r"MNIST could not be downloaded(.|\n)*train-images-idx3-ubyte(.|\n)*quick"):
-        D.load_mnist()
+    with pytest.raises(
+        files.DataError, match=r"MNIST could not be downloaded(.|\n)*train-images-idx3-ubyte(.|\n)*quick"
+    ):
+        image_data.load_mnist()
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "MNIST" / "raw").mkdir(parents=True)
-    for name in D.MNIST_SHA256:
+    for name in image_data.MNIST_SHA256:
         (tmp_path / "MNIST" / "raw" / name).write_bytes(b"not a digit")
-    with pytest.raises(D.DataError, match="train-images-idx3-ubyte is damaged: delete it"):
-        D.load_mnist()
+    with pytest.raises(files.DataError, match="train-images-idx3-ubyte is damaged: delete it"):
+        image_data.load_mnist()
 
 
 @pytest.mark.real_data
 def test_mnist_is_the_real_thing():
-    if not (D.data_root() / "MNIST" / "raw").is_dir():
-        pytest.skip(f"real MNIST is not under {D.data_root()}")
-    mnist = D.load_mnist()
+    if not (files.data_root() / "MNIST" / "raw").is_dir():
+        pytest.skip(f"real MNIST is not under {files.data_root()}")
+    mnist = image_data.load_mnist()
     assert [tuple(split.images.shape) for split in (mnist.train, mnist.val, mnist.test)] == [
         (55_000, 32, 32, 1),
         (5_000, 32, 32, 1),
         (10_000, 32, 32, 1),
     ]
     assert mnist.train.labels[:8].tolist() == [5, 0, 4, 1, 9, 2, 1, 3]
-    images, _ = next(iter(D.ImageLoader(mnist, "test", 100, "cpu")))
+    images, _ = next(iter(loaders.ImageLoader(mnist, "test", 100, "cpu")))
     assert images.shape == (100, 1, 32, 32)
     torch.testing.assert_close((images.min().item(), images.max().item()), (-0.1, 1.175), rtol=0, atol=1e-6)
 
 
 def test_grey_shapes_have_one_channel():
-    data = D.load_shapes(train=20, val=10, test=10, grey=True)
-    images, labels = next(iter(D.ImageLoader(data, "train", 20, "cpu", augment=True)))
+    data = image_data.load_shapes(train=20, val=10, test=10, grey=True)
+    images, labels = next(iter(loaders.ImageLoader(data, "train", 20, "cpu", augment=True)))
     assert images.shape == (20, 1, 32, 32) and "grey" in data.name and len(data.mean) == 1
-    coloured = D.load_shapes(train=20, val=10, test=10)
+    coloured = image_data.load_shapes(train=20, val=10, test=10)
     assert torch.equal(labels, coloured.train.labels)
     assert (data.train.images.float() - coloured.train.images.float().mean(3, keepdim=True)).abs().max() <= 0.5

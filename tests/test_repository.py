@@ -31,7 +31,7 @@ def relative(path):
 
 def test_there_are_notebooks_and_modules():
     assert ROOT / "resnet" / "ResNet.ipynb" in NOTEBOOKS
-    assert {"utils/data.py", "utils/training.py", "architectures/resnet/resnet.py"} <= set(map(relative, MODULES))
+    assert {"utils/loader.py", "utils/training.py", "architectures/resnet/resnet.py"} <= set(map(relative, MODULES))
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=relative)

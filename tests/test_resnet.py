@@ -6,7 +6,8 @@ import torchvision
 from helpers import count, macs, on_meta
 
 from architectures.resnet import resnet as R
-from utils.data import ImageLoader, read_picture
+from utils.images import read_image
+from utils.loader import ImageLoader
 from utils.training import evaluate
 
 IMAGENET = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")
@@ -257,7 +258,7 @@ def test_the_kept_weights_answer_for_ten_pictures():
     folder = R.Path(R.__file__).with_name("weights")
     paths = sorted(folder.glob("*.png"))
     mean, std = (torch.tensor(about[key]).view(3, 1, 1) for key in ("mean", "std"))
-    pictures = torch.stack([read_picture(path) for path in paths]).permute(0, 3, 1, 2)
+    pictures = torch.stack([read_image(path) for path in paths]).permute(0, 3, 1, 2)
     assert not model.training and pictures.shape == (10, 3, 32, 32)
     with torch.no_grad():
         answers = model((pictures / 255 - mean) / std).argmax(1).tolist()
@@ -269,7 +270,7 @@ def test_the_kept_weights_answer_for_ten_pictures():
 @pytest.mark.real_data
 def test_the_kept_weights_reach_their_stated_accuracy(cifar10):
     model, about = R.resnet20_cifar10()
-    _, accuracy = evaluate(model, ImageLoader(cifar10, "test", 500, "cpu"), "cpu")
+    accuracy = evaluate(model, ImageLoader(cifar10, "test", 500, "cpu"), "cpu")["accuracy"]
     assert accuracy == pytest.approx(
         about["test_accuracy"], abs=3e-4
     )  # up to three pictures, for another chip's rounding

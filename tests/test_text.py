@@ -1,4 +1,4 @@
-"""utils/text.py: words, byte pairs, the toy task, Multi30k, batches, BLEU."""
+"""utils/tokens.py and attention/translation.py: words, byte pairs, the toy task, Multi30k, batches, BLEU."""
 
 import collections
 import gzip
@@ -8,8 +8,9 @@ import pytest
 import sacrebleu
 import torch
 
-from utils import text as T
-from utils.data import DataError, data_root
+from attention import translation
+from utils import tokens as T
+from utils.files import DataError, data_root
 
 SENTENCES = [
     "Ein Mann schläft in einem grünen Raum auf einem Sofa.",
@@ -29,7 +30,12 @@ def test_vocabulary():
     assert vocabulary.tokens[:4] == ["<pad>", "<bos>", "<eos>", "<unk>"] and vocabulary.tokens[4] == "ein"
     assert "schultern" not in vocabulary.index and len(vocabulary) == len(set(vocabulary.tokens))
     ids = vocabulary.encode("Ein Zebra schläft.")
-    assert ids[1] == T.UNK and vocabulary.words([T.BOS, *ids, T.EOS, 5, T.PAD]) == ["ein", "<unk>", "schläft", "."]
+    assert ids[1] == T.UNK and vocabulary.words([T.BOS, *ids, T.EOS, 5, T.PAD]) == [
+        "ein",
+        "<unk>",
+        "schläft",
+        ".",
+    ]
     assert vocabulary.decode(ids) == "ein <unk> schläft ." and vocabulary.encode("") == []
 
 
@@ -93,23 +99,27 @@ def test_byte_pairs_bring_every_text_back():
     ],
 )
 def test_numbers_in_words(number, german, english):
-    assert T.in_german(number) == german and T.in_english(number) == english
+    assert translation.in_german(number) == german and translation.in_english(number) == english
 
 
 def test_the_toy_task():
-    corpus = T.load_numbers(300, 50, 60)
+    corpus = translation.load_numbers(300, 50, 60)
     assert [len(split.source) for split in corpus[1:]] == [300, 50, 60] and "generated" in corpus.name
-    assert corpus == T.load_numbers(300, 50, 60) != T.load_numbers(300, 50, 60, seed=1)
+    assert corpus == translation.load_numbers(300, 50, 60) != translation.load_numbers(300, 50, 60, seed=1)
     everything = [text for split in corpus[1:] for text in split.target]
     assert len(set(everything)) == 410
-    assert len({T.in_english(n) for n in range(2000)}) == len({T.in_german(n) for n in range(2000)}) == 2000
+    assert (
+        len({translation.in_english(n) for n in range(2000)})
+        == len({translation.in_german(n) for n in range(2000)})
+        == 2000
+    )
 
 
 @pytest.mark.real_data
 def test_multi30k_is_the_real_thing():
     if not (data_root() / "multi30k").is_dir():
         pytest.skip(f"real Multi30k is not under {data_root()}")
-    corpus = T.load_multi30k()
+    corpus = translation.load_multi30k()
     assert [len(split.source) for split in corpus[1:]] == [29_000, 1_014, 1_000]
     assert corpus.train.source[0] == "Zwei junge weiße Männer sind im Freien in der Nähe vieler Büsche."
     assert corpus.train.target[0] == "Two young, White males are outside near many bushes."
@@ -117,21 +127,21 @@ def test_multi30k_is_the_real_thing():
 
 def test_multi30k_without_a_network(tmp_path, monkeypatch):
     monkeypatch.setenv("DATA_ROOT", str(tmp_path))
-    monkeypatch.setattr(T, "MULTI30K_ADDRESSES", ("http://127.0.0.1:9/",))
+    monkeypatch.setattr(translation, "MULTI30K_ADDRESSES", ("http://127.0.0.1:9/",))
     with pytest.raises(DataError, match=r"train\.de\.gz could not be downloaded(.|\n)*put it here(.|\n)*quick"):
-        T.load_multi30k()
+        translation.load_multi30k()
     folder = tmp_path / "multi30k"
     folder.mkdir(exist_ok=True)
     with gzip.open(folder / "train.de.gz", "wt") as file:
         file.write("Nicht das Original.\n")
     with pytest.raises(DataError, match="could not be downloaded"):
-        T.load_multi30k()
+        translation.load_multi30k()
 
 
 def loader(max_tokens=60, **options):
-    corpus = T.load_numbers(300, 10, 10)
+    corpus = translation.load_numbers(300, 10, 10)
     source, target = T.Words(corpus.train.source, 1), T.Words(corpus.train.target, 1)
-    return corpus, source, target, T.PairLoader(corpus.train, source, target, max_tokens, "cpu", **options)
+    return corpus, source, target, translation.PairLoader(corpus.train, source, target, max_tokens, "cpu", **options)
 
 
 @pytest.mark.parametrize("shuffle", [False, True])
@@ -165,18 +175,21 @@ def test_bad_pairs():
     with pytest.raises(ValueError, match="more than max_tokens = 5"):
         loader(max_tokens=5)
     with pytest.raises(ValueError, match="no pairs"):
-        T.PairLoader(T.Pairs([], []), T.Words([]), T.Words([]), 10, "cpu")
-    assert T.pad_together([[], []]).shape == (2, 1) and T.pad_together([[5], [6, 7]]).tolist() == [[5, 0], [6, 7]]
+        translation.PairLoader(translation.Pairs([], []), T.Words([]), T.Words([]), 10, "cpu")
+    assert T.pad_together([[], []]).shape == (2, 1) and T.pad_together([[5], [6, 7]]).tolist() == [
+        [5, 0],
+        [6, 7],
+    ]
 
 
 def test_bleu_by_hand():
-    assert T.bleu([list("abcdef")], [list("abcdef")]) == pytest.approx(100)
-    assert T.bleu([list("abcx")], [list("abcd")]) == 0.0  # no run of four
+    assert translation.bleu([list("abcdef")], [list("abcdef")]) == pytest.approx(100)
+    assert translation.bleu([list("abcx")], [list("abcd")]) == 0.0  # no run of four
     # "the the the the": one "the" counts at most as often as in the reference
-    assert T.bleu([["the"] * 4], [["the", "cat"]], longest=1) == pytest.approx(25)
-    assert T.bleu([[]], [["a"]]) == 0.0
+    assert translation.bleu([["the"] * 4], [["the", "cat"]], longest=1) == pytest.approx(25)
+    assert translation.bleu([[]], [["a"]]) == 0.0
     with pytest.raises(ValueError, match="1 answers for 2 references"):
-        T.bleu([["a"]], [["a"], ["b"]])
+        translation.bleu([["a"]], [["a"], ["b"]])
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -189,4 +202,4 @@ def test_bleu_is_sacrebleus(seed):
     theirs = sacrebleu.corpus_bleu(
         [" ".join(a) for a in answers], [[" ".join(r) for r in references]], tokenize="none", smooth_method="none"
     )
-    assert T.bleu(answers, references) == pytest.approx(theirs.score, abs=1e-9)
+    assert translation.bleu(answers, references) == pytest.approx(theirs.score, abs=1e-9)

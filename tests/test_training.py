@@ -13,9 +13,10 @@ from torch import nn
 
 from architectures.resnet.resnet import cifar_resnet
 from utils import training
-from utils.checkpoint import Run
-from utils.data import ImageLoader, load_shapes
+from utils.checkpoint import CheckpointError, Run
 from utils.device import set_seed
+from utils.images import load_shapes
+from utils.loader import ImageLoader
 from utils.progress import Progress
 from utils.training import evaluate, fit, train_one_epoch
 
@@ -25,7 +26,8 @@ TRAIN = """
 import os, signal, sys
 import torch
 from architectures.resnet.resnet import cifar_resnet
-from utils.data import ImageLoader, load_shapes
+from utils.images import load_shapes
+from utils.loader import ImageLoader
 from utils.device import set_seed
 from utils.progress import Progress
 from utils.training import fit
@@ -138,8 +140,9 @@ def test_history_and_learning(tiny_shapes, checkpoints, capsys):
     }
     assert set(history) == expected and all(len(values) == 3 for values in history.values())
     assert history["train_loss"][2] < history["train_loss"][0]
-    loss, accuracy = evaluate(model, ImageLoader(tiny_shapes, "val", 7, "cpu"), "cpu")
-    assert loss == pytest.approx(history["val_loss"][-1], rel=1e-5) and accuracy == history["val_accuracy"][-1]
+    means = evaluate(model, ImageLoader(tiny_shapes, "val", 7, "cpu"), "cpu")
+    assert means["loss"] == pytest.approx(history["val_loss"][-1], rel=1e-5)
+    assert means["accuracy"] == history["val_accuracy"][-1]
     said = capsys.readouterr().out
     assert "interrupting the cell" in said and "epoch   3/3" in said
 
@@ -158,9 +161,9 @@ def test_a_training_prints_as_many_epochs_as_it_is_told(tiny_shapes, capsys, lin
 def test_evaluate_by_hand():
     logits = torch.tensor([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]])
     loader = [(logits[:2], torch.tensor([0, 0])), (logits[2:], torch.tensor([0]))]
-    loss, accuracy = evaluate(nn.Identity(), loader, "cpu")
-    assert accuracy == pytest.approx(2 / 3)
-    assert loss == pytest.approx(nn.functional.cross_entropy(logits, torch.tensor([0, 0, 0])).item())
+    means = evaluate(nn.Identity(), loader, "cpu")
+    assert list(means) == ["loss", "accuracy"] and means["accuracy"] == pytest.approx(2 / 3)
+    assert means["loss"] == pytest.approx(nn.functional.cross_entropy(logits, torch.tensor([0, 0, 0])).item())
 
 
 def test_train_one_epoch_is_plain_gradient_descent():
@@ -169,16 +172,227 @@ def test_train_one_epoch_is_plain_gradient_descent():
     nn.init.ones_(w.weight)
 
     def objective(model, x, y):
-        return ((model(x) - y) ** 2).mean(), torch.tensor(0), len(x)
+        return ((model(x) - y) ** 2).mean(), len(x), {}
 
     loader = [(torch.tensor([[1.0]]), torch.tensor([[3.0]])), (torch.tensor([[2.0]]), torch.tensor([[0.0]]))]
     optimizer = torch.optim.SGD(w.parameters(), lr=0.1)
     scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 1, 0.5)
     scaler = torch.amp.GradScaler("cpu", enabled=False)
-    loss, _ = train_one_epoch(w, loader, optimizer, scheduler, scaler, "cpu", torch.float32, objective)
+    means = train_one_epoch(w, loader, optimizer, scheduler, scaler, "cpu", torch.float32, objective)
     # w = 1: loss 4, gradient -4, w = 1.4; then loss 7.84, gradient 11.2, step 0.05: w = 0.84
-    assert loss == pytest.approx((4 + 7.84) / 2)
+    assert means == {"loss": pytest.approx((4 + 7.84) / 2)}
     assert w.weight.item() == pytest.approx(0.84)
+
+
+def squared(model, x, y):
+    """An objective of two parts: (w x - y)², with |w x - y| and the number of large errors beside it."""
+    error = model(x) - y
+    return (error**2).mean(), len(x), {"absolute": error.abs().sum(), "large_share": (error.abs() > 1).sum()}
+
+
+class Points:
+    """Batches of the sizes `sizes` of eight fixed points, as a loader."""
+
+    def __init__(self, *sizes):
+        x = torch.linspace(-1, 2, 8)[:, None]
+        self.batches = list(zip(x.split(sizes), (3 * x + 1).split(sizes)))
+        self.count, self.epoch = 8, 0
+
+    def __len__(self):
+        return len(self.batches)
+
+    def __iter__(self):
+        self.epoch += 1
+        return iter(self.batches)
+
+    def describe(self):
+        return {"batches": len(self)}
+
+
+def epoch_of(sizes, clip=None, accumulate=1, momentum=0.0):
+    """One epoch of a linear model on Points; returns (weight, bias) and the means."""
+    torch.manual_seed(0)
+    model = nn.Linear(1, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=momentum)
+    scaler = torch.amp.GradScaler("cpu", enabled=False)
+    options = dict(clip=clip, accumulate=accumulate)
+    means = train_one_epoch(model, Points(*sizes), optimizer, None, scaler, "cpu", torch.float32, squared, **options)
+    return torch.stack([model.weight.flatten(), model.bias]).detach(), means
+
+
+def test_means_of_any_names_are_weighted_by_the_examples():
+    model = nn.Linear(1, 1, bias=False)
+    nn.init.zeros_(model.weight)
+    even, uneven = (evaluate(model, Points(*sizes), "cpu", objective=squared) for sizes in ((8,), (5, 2, 1)))
+    y = 3 * torch.linspace(-1, 2, 8) + 1
+    expected = {"loss": y.pow(2).mean(), "absolute": y.abs().mean(), "large_share": (y.abs() > 1).float().mean()}
+    assert list(even) == list(expected)
+    for name, value in expected.items():
+        assert even[name] == pytest.approx(value.item(), rel=1e-5) == uneven[name]
+
+
+def test_accumulated_batches_make_the_step_of_one_large_batch():
+    whole, _ = epoch_of((8,))
+    for sizes, accumulate in (((4, 4), 2), ((5, 2, 1), 3), ((3, 3, 2), 4)):
+        parts, _ = epoch_of(sizes, accumulate=accumulate)
+        assert torch.allclose(parts, whole, atol=1e-6), sizes
+    two_steps, _ = epoch_of((2, 2, 2, 2), accumulate=2)
+    assert torch.allclose(two_steps, epoch_of((4, 4))[0], atol=1e-6) and not torch.allclose(two_steps, whole)
+    rest, _ = epoch_of((3, 3, 2), accumulate=2)  # the last batch alone is a step too
+    assert torch.allclose(rest, epoch_of((6, 2))[0], atol=1e-6)
+
+
+def test_clipping_shortens_long_gradients_and_leaves_short_ones():
+    start = epoch_of((8,), clip=0.0)[0]  # no step at all
+    free, clipped = epoch_of((8,))[0] - start, epoch_of((8,), clip=0.5)[0] - start
+    assert free.norm() > 0.05 and clipped.norm() == pytest.approx(0.05, rel=1e-3)  # learning rate 0.1 times 0.5
+    assert torch.allclose(clipped / clipped.norm(), free / free.norm(), atol=1e-5)
+    assert torch.equal(epoch_of((8,), clip=1e6)[0], epoch_of((8,))[0])
+    accumulated = epoch_of((5, 3), clip=0.5, accumulate=2)[0] - start  # clipped once, after the division
+    assert torch.allclose(accumulated, clipped, atol=1e-6)
+
+
+class Loud(torch.amp.GradScaler):
+    """A scaler as in float16, on the CPU: the loss is enlarged 1,024-fold."""
+
+    def __init__(self):
+        super().__init__("cpu", init_scale=1024.0, growth_interval=1000)
+
+
+@pytest.mark.parametrize(("clip", "accumulate"), [(None, 1), (0.5, 1), (None, 2), (0.5, 2)])
+def test_the_scaler_changes_no_step(clip, accumulate):
+    quiet, _ = epoch_of((4, 4), clip, accumulate)
+    torch.manual_seed(0)
+    model = nn.Linear(1, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    arguments = (Points(4, 4), optimizer, None, Loud(), "cpu", torch.float32, squared)
+    means = train_one_epoch(model, *arguments, clip=clip, accumulate=accumulate)
+    assert torch.allclose(torch.stack([model.weight.flatten(), model.bias]), quiet, atol=1e-6)
+    assert means == pytest.approx(epoch_of((4, 4), clip, accumulate)[1])
+
+
+def test_a_skipped_step_does_not_move_the_schedule():
+    model = nn.Linear(1, 1)
+    before = [p.clone() for p in model.parameters()]
+
+    def objective(model, x, y):
+        loss, count, sums = squared(model, x, y)
+        return loss * (float("inf") if len(x) == 3 else 1.0), count, sums
+
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 1, 0.5)
+    scaler = Loud()
+    train_one_epoch(model, Points(3, 5), optimizer, scheduler, scaler, "cpu", torch.float32, objective)
+    assert scheduler.last_epoch == 1 and scaler.get_scale() == 512  # the first of two steps was infinite: skipped
+    assert all(torch.isfinite(p).all() for p in model.parameters())
+    assert not all(torch.equal(p, q) for p, q in zip(model.parameters(), before))  # the second was taken
+
+
+def test_fit_takes_any_objective(checkpoints, capsys):
+    torch.manual_seed(0)
+    model = nn.Linear(1, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    options = dict(objective=squared, checkpoint="T/line", clip=10.0, accumulate=2)
+    run = fit(model, Points(3, 3, 2), optimizer, None, 3, "cpu", {"val": Points(8)}, **options)
+    names = {f"{split}_{name}" for split in ("train", "val") for name in ("loss", "absolute", "large_share")}
+    assert set(run.history) == names | {"epoch", "learning_rate", "seconds", "per_second"}
+    assert run.history["val_loss"][-1] < run.history["val_loss"][0]
+    assert f"val loss {run.history['val_loss'][-1]:.3f} absolute" in capsys.readouterr().out
+    assert run.identity["update"] == {"clip": 10.0, "accumulate": 2}
+    torch.manual_seed(0)
+    other = fit(nn.Linear(1, 1), Points(3, 3, 2), optimizer, None, 3, "cpu", {"val": Points(8)}, objective=squared)
+    assert "update" not in other.identity
+
+
+def test_precision_belongs_to_a_training(tiny_shapes, checkpoints):
+    def train(**options):
+        set_seed(0)
+        model = Net()
+        loader = ImageLoader(tiny_shapes, "train", 32, "cpu")
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+        return fit(model, loader, optimizer, None, 1, "cpu", {}, checkpoint="T/p", **options)
+
+    default, named, other = train(), train(precision="float32"), train(precision="bfloat16")
+    assert [run.sessions[0]["precision"] for run in (default, named, other)] == ["float32", "float32", "bfloat16"]
+    assert named.history["train_loss"] == default.history["train_loss"] != other.history["train_loss"]
+    assert len({run.path for run in (default, named, other)}) == 3
+    with pytest.raises(ValueError, match="precision is 'half'; expected"):
+        train(precision="half")
+
+
+def go_compiled(data, name="T/c", **options):
+    set_seed(0)
+    model = cifar_resnet(8)
+    loader = ImageLoader(data, "train", 40, "cpu", shuffle=True)  # 96 images: the last batch has 16
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+    return model, fit(model, loader, optimizer, None, 2, "cpu", {}, checkpoint=name, compile=True, **options)
+
+
+def test_a_compiled_training_keeps_plain_names(tiny_shapes, checkpoints, monkeypatch):
+    """Traced by torch.compile's front end alone (backend "eager"): no C++ compiler has to be there."""
+    compile_ = torch.compile
+    monkeypatch.setattr(torch, "compile", lambda module, **options: compile_(module, **{**options, "backend": "eager"}))
+    model, run = go_compiled(tiny_shapes)
+    assert run.sessions[0]["compiled"] and run.made().count("compiled") == 1
+    saved = torch.load(run.path, weights_only=True)["model"]
+    assert list(saved) == list(cifar_resnet(8).state_dict())
+    set_seed(0)
+    plain = cifar_resnet(8)
+    loader = ImageLoader(tiny_shapes, "train", 40, "cpu", shuffle=True)
+    optimizer = torch.optim.SGD(plain.parameters(), lr=0.05, momentum=0.9)
+    same = fit(plain, loader, optimizer, None, 2, "cpu", {})
+    assert same.history["train_loss"] == pytest.approx(run.history["train_loss"], rel=1e-4)
+
+
+def test_without_a_compiler_the_training_runs_as_it_is(tiny_shapes, checkpoints, monkeypatch, capsys):
+    def none(*_, **__):
+        raise RuntimeError("no C++ compiler was found\nand a long story")
+
+    monkeypatch.setattr(torch, "compile", none)
+    _, run = go_compiled(tiny_shapes)
+    said = capsys.readouterr().out
+    assert "torch.compile does not work here (no C++ compiler was found); the training runs without it" in said
+    assert run.finished and not run.sessions[0]["compiled"] and "compiled" not in run.made()
+
+
+def test_a_full_disk_does_not_end_a_training(tiny_shapes, checkpoints, monkeypatch, capsys):
+    """Epochs 2 and 3 of 4 cannot be written: one warning, the first file stays whole, the last is written again."""
+    save, calls = torch.save, []
+
+    def full(content, file):
+        calls.append(len(content["history"]["epoch"]))
+        if calls[-1] in (2, 3):
+            file.write(b"half a checkpoint")
+            raise RuntimeError("[enforce fail at inline_container.cc:671] . unexpected pos 64 vs 0")
+        save(content, file)
+
+    kept_after = {}
+
+    def look(model):
+        for path in checkpoints.rglob("*.pt"):
+            kept_after[len(calls)] = len(torch.load(path, weights_only=True)["history"]["epoch"])
+        return {}
+
+    monkeypatch.setattr(torch, "save", full)
+    model, run = go(tiny_shapes, epochs=4, score=look)
+    said = capsys.readouterr().out
+    assert run.finished and calls == [1, 2, 3, 4] and kept_after == {1: 1, 2: 1, 3: 1}
+    assert said.count("WARNING") == 1 and "after epoch 2 the checkpoint" in said and str(checkpoints) in said
+    assert re.search(r"needs about [\d.,]+ MB, and [\d.,]+ MB are free", said) and "set CHECKPOINT_DIR" in said
+    assert not list(checkpoints.rglob("*.part"))
+    monkeypatch.undo()
+    monkeypatch.setenv("CHECKPOINT_DIR", str(checkpoints))
+    assert len(torch.load(run.path, weights_only=True)["history"]["epoch"]) == 4
+
+
+def test_a_folder_that_cannot_be_made_is_told_before_the_first_step(tiny_shapes, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("CHECKPOINT_DIR", str(tmp_path / "file" / "inside"))
+    steps = []
+    monkeypatch.setattr(Progress, "step", lambda progress: steps.append(1))
+    with pytest.raises(CheckpointError, match=r"cannot be written to .*inside.* set CHECKPOINT_DIR to a folder"):
+        go(tiny_shapes)
+    assert not steps
 
 
 def test_a_finished_run_is_recognised(tiny_shapes, checkpoints, capsys):
@@ -284,7 +498,7 @@ def test_scores_and_the_last_weights_stay_with_the_run(tiny_shapes, checkpoints,
     interrupted(tiny_shapes, monkeypatch, 1, epochs=4, score=bias, keep=2)
     model, run = go(tiny_shapes, epochs=4, score=bias, keep=2)
     assert "Resuming after epoch 1" in (out := capsys.readouterr().out)
-    assert len(run.history["val_bias"]) == 4 and f"val bias {run.history['val_bias'][-1]:.1f}" in out
+    assert len(run.history["val_bias"]) == 4 and f"bias {run.history['val_bias'][-1]:.3f}" in out
     assert [100 * weights["fc.bias"][0].item() for weights in run.kept] == run.history["val_bias"][-2:]
     assert all(torch.equal(a, b) for a, b in zip(run.kept[-1].values(), model.state_dict().values()))
     _, again = go(tiny_shapes, epochs=4, score=bias, keep=2)

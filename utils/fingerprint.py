@@ -9,6 +9,7 @@ import functools
 import hashlib
 import inspect
 import json
+import os
 import textwrap
 import types
 
@@ -68,6 +69,8 @@ def describe(value):
     """Any value: plain ones as they are, functions by source, defaults and closure, others by class and settings."""
     if is_plain(value):
         return plain(value)
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
     if isinstance(value, functools.partial):
         return ["partial", describe(value.func), describe(list(value.args)), describe(value.keywords)]
     if isinstance(value, types.MethodType):
@@ -95,7 +98,8 @@ def settings(module):
         found = {k: getattr(module, k) for k in defaults if hasattr(module, k) and k not in module._parameters}
         attributes = {k: v for k, v in found.items() if is_plain(v) or callable(v)}
         return {k: describe(v) for k, v in attributes.items() if v is not defaults[k] and v != defaults[k]}
-    attributes = {k: v for k, v in sorted(vars(module).items()) if not k.startswith("_") and k != "training"}
+    own = getattr(module, "__dict__", {})  # objects with slots have none
+    attributes = {k: v for k, v in sorted(own.items()) if not k.startswith("_") and k != "training"}
     return {k: describe(v) for k, v in attributes.items() if is_plain(v) or callable(v)}
 
 
