@@ -77,8 +77,8 @@ class TableConv(nn.Module):
         for out, maps in enumerate(table):
             seen[out, list(maps)] = True
         self.register_buffer("seen", seen, persistent=False)
-        maps = seen.sum(dim=1)  # that each map of this layer sees
-        bound = 2.4 / (size**2 * maps).repeat_interleave(maps)[:, None, None]
+        fan_in = torch.tensor([size**2 * len(maps) for maps in table for _ in maps])
+        bound = 2.4 / fan_in[:, None, None]
         self.weight = nn.Parameter((2 * torch.rand(len(bound), size, size) - 1) * bound)
         self.bias = nn.Parameter(torch.zeros(len(table)))
 

@@ -1,0 +1,69 @@
+"""AlexNet: the paper's counts, torchvision's outputs, its normalisation by hand, shapes and errors."""
+
+import pytest
+import torch
+import torchvision
+from helpers import assert_overfits_one_batch, assert_same_outputs, assert_shapes, count, macs, on_meta
+
+from architectures.alexnet import alexnet as A
+
+
+def test_alexnet_counts():
+    model = on_meta(A.AlexNet)
+    assert count(model) == 60_965_224 and macs(model, 227) == 724_406_816
+    layers = [m for m in model.modules() if isinstance(m, (torch.nn.Conv2d, torch.nn.Linear))]
+    of_paper = [34_944, 307_456, 885_120, 663_936, 442_624, 37_752_832, 16_781_312, 4_097_000]
+    assert [count(layer) for layer in layers] == of_paper
+    one_gpu = on_meta(A.AlexNet, groups=1)
+    assert count(one_gpu) == 62_378_344 and macs(one_gpu, 227) == 1_135_256_096
+    tower = on_meta(A.alexnet_one_tower)
+    assert count(tower) == 61_100_840 and macs(tower, 224) == 714_188_480
+    assert count(on_meta(A.alexnet_cifar)) == 89_578
+
+
+def test_alexnet_equals_torchvisions():
+    torch.manual_seed(0)
+    assert_same_outputs(A.alexnet_one_tower(10), torchvision.models.alexnet(num_classes=10), 80)
+
+
+def test_alexnets_own_initialisation():
+    model = A.AlexNet(10)
+    convolutions = [m for m in model.features if isinstance(m, torch.nn.Conv2d)]
+    assert [layer.bias.unique().tolist() for layer in convolutions] == [[0], [1], [0], [1], [1]]
+    assert convolutions[2].weight.std().item() == pytest.approx(0.01, rel=0.05)
+
+
+def test_response_normalisation_is_the_papers_formula():
+    x = torch.randn(2, 9, 3, 3) * 20
+    expected = torch.empty_like(x)
+    for i in range(9):
+        nearby = x[:, max(0, i - 2) : i + 3].square().sum(1)
+        expected[:, i] = x[:, i] / (2 + 1e-4 * nearby) ** 0.75
+    torch.testing.assert_close(A.LocalResponseNorm()(x), expected)
+
+
+@pytest.mark.parametrize(("n", "dtype"), [(5, torch.float32), (4, torch.float32), (5, torch.bfloat16)])
+def test_alexnets_normalisation_equals_torchs(n, dtype):
+    x = 3 * torch.randn(2, 8, 4, 5).to(dtype)
+    theirs = torch.nn.LocalResponseNorm(n, alpha=1e-4 * n, beta=0.75, k=2.0)
+    torch.testing.assert_close(A.LocalResponseNorm(n)(x), theirs(x.float()))
+    small = A.alexnet_cifar(alpha=0.4)
+    assert [m.alpha for m in small.modules() if isinstance(m, A.LocalResponseNorm)] == [0.4, 0.4]
+
+
+def test_alexnet_parts_can_be_switched_off():
+    kinds = {type(m) for m in on_meta(A.AlexNet, lrn=False, overlap=False).modules()}
+    assert A.LocalResponseNorm not in kinds
+    for options in ({}, dict(lrn=False), dict(overlap=False), dict(activation=torch.nn.Tanh)):
+        assert A.alexnet_cifar(**options)(torch.randn(2, 3, 32, 32)).shape == (2, 10)
+    assert A.AlexNet(7, groups=1, lrn=False, overlap=False)(torch.randn(1, 3, 227, 227)).shape == (1, 7)
+
+
+def test_one_batch_is_overfitted():
+    assert_overfits_one_batch(A.alexnet_cifar, (16, 3, 32, 32), rate=0.02)
+
+
+def test_shapes_and_images_that_do_not_fit():
+    assert_shapes(A.alexnet_one_tower(10), [(1, 3, 63, 63), (2, 3, 80, 70)], (1, 3, 62, 80), "at least 63 pixels")
+    assert_shapes(A.AlexNet(10), [(1, 3, 67, 67), (1, 3, 227, 227)], (1, 3, 66, 80), "at least 67 pixels")
+    assert_shapes(A.alexnet_cifar(), [(2, 3, 32, 32)], (1, 3, 28, 28), r"expected \(B, 3, 32, 32\)")
