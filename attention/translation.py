@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 
 from utils import fingerprint
+from utils.distributed import own_part
 from utils.files import DataError, data_root, download
 from utils.tokens import BOS, EOS, pad_together
 
@@ -171,9 +172,8 @@ class PairLoader:
             )
         order = order[self.sort_key()[order].argsort(stable=True)]
         for i in batches.tolist():
-            chosen = order[self.limits[i] : self.limits[i + 1]]
-            S, T = self.lengths[chosen].max(dim=0).values.tolist()
-            chosen = chosen.to(self.device)
+            S, T = self.lengths[order[self.limits[i] : self.limits[i + 1]]].max(dim=0).values.tolist()
+            chosen = order[own_part(self.limits[i], self.limits[i + 1])].to(self.device)
             yield self.src[chosen, :S], self.tgt[chosen, :T]
 
     def describe(self):

@@ -1,6 +1,7 @@
 """Files of weights and of trainings: written atomically, read without pickle, recognised by a fingerprint."""
 
 import datetime
+import itertools
 import math
 import os
 import pickle
@@ -11,9 +12,11 @@ from pathlib import Path
 import torch
 
 from utils.device import current_scale, dtype_name, hardware, versions
+from utils.distributed import from_first, is_first, one_ahead, rank_and_world, say
 from utils.fingerprint import fingerprint
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+_saved = itertools.count()  # how often save_weights was called
 
 
 class CheckpointError(RuntimeError):
@@ -54,8 +57,10 @@ def load_file(path):
 
 
 def save_weights(model, path, **about):
-    """Write a model's weights, and whatever plain values describe them, to `path`."""
-    save_file({"model": model.state_dict(), **about}, path)
+    """Write a model's weights, and whatever plain values describe them, to `path`; in one process for all."""
+    with one_ahead(f"{path} of {next(_saved)}", chosen=is_first()):
+        if is_first():
+            save_file({"model": model.state_dict(), **about}, path)
 
 
 def load_weights(model, path, device="cpu"):
@@ -111,6 +116,8 @@ class Run:
             "versions": versions(),
             "date": datetime.date.today().isoformat(),
         }
+        if rank_and_world()[1] > 1:
+            self.here["processes"] = rank_and_world()[1]
 
     @property
     def finished(self):
@@ -120,13 +127,9 @@ class Run:
         """Take up what the file holds, and say so; print why a run of other settings is not used."""
         if self.path is None:
             return
-        if not self.path.exists():
-            self.check_folder()
-            self.explain_others()
+        saved = from_first(self.read() if is_first() else None)
+        if saved is None:
             return
-        saved = load_file(self.path)
-        if not isinstance(saved, dict) or "history" not in saved:
-            raise CheckpointError(f"{self.path} is not the file of a training: delete it, and this cell trains anew")
         restore(self.parts["model"], saved["model"], self.path)
         for name, part in self.parts.items():
             if name != "model" and saved[name]:  # a gradient scaler that was off has no state
@@ -135,10 +138,22 @@ class Run:
         self.history, self.sessions, self.kept = saved["history"], saved["sessions"], saved.get("kept", [])
         done = len(self.history["epoch"])
         if self.finished:
-            print(f"Found this run, finished, in {shown(self.path)}:\n  {self.made()}")
+            say(f"Found this run, finished, in {shown(self.path)}:\n  {self.made()}")
         else:
+            if is_first():
+                self.check_folder()
+            say(f"Resuming after epoch {done} of {self.epochs} from {shown(self.path)}")
+
+    def read(self):
+        """What the file holds; None, and an explanation, where there is none."""
+        if not self.path.exists():
             self.check_folder()
-            print(f"Resuming after epoch {done} of {self.epochs} from {shown(self.path)}")
+            self.explain_others()
+            return None
+        saved = load_file(self.path)
+        if not isinstance(saved, dict) or "history" not in saved:
+            raise CheckpointError(f"{self.path} is not the file of a training: delete it, and this cell trains anew")
+        return saved
 
     def explain_others(self):
         """Name the newest file of the same run under other settings, and what differs, so that nobody wonders."""
@@ -172,7 +187,7 @@ class Run:
         done = len(self.history["epoch"])
         if not self.sessions or not self.same_session():
             self.sessions = [*self.sessions, {**self.here, "from_epoch": done}]
-        if self.path is None:
+        if self.path is None or not is_first():
             return
         try:
             self.write()
@@ -233,8 +248,8 @@ class Run:
 
     def same_session(self):
         """Whether the last session ran on the machine and versions of this one, compiled or not like this one."""
-        keys = ("hardware", "precision", "compiled", "threads", "versions")
-        return all(self.sessions[-1].get(key) == self.here[key] for key in keys)
+        keys = ("hardware", "precision", "compiled", "threads", "versions", "processes")
+        return all(self.sessions[-1].get(key) == self.here.get(key) for key in keys)
 
     @property
     def minutes(self):
@@ -250,8 +265,9 @@ class Run:
 def session_in_words(session):
     """Hardware, precision, version and date of one stretch of training."""
     compiled = ", compiled" if session.get("compiled") else ""
+    processes = f"{session['processes']} processes on " if "processes" in session else ""
     return (
-        f"{session['hardware']}, {session['precision']}{compiled}, torch {session['versions']['torch']}, "
+        f"{processes}{session['hardware']}, {session['precision']}{compiled}, torch {session['versions']['torch']}, "
         f"{session['date']}"
     )
 

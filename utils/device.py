@@ -10,15 +10,20 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from utils.distributed import local_rank, say
+
 SCALES = ("quick", "cpu", "gpu", "paper")
 _scale = None  # the scale that this process has settled on
 
 
 def get_device(verbose=True):
-    """The best device there is: CUDA, then Apple's MPS, then the CPU. Says which one, its memory and the precision."""
+    """The best device there is: CUDA, then Apple's MPS, then the CPU. Says which one, its memory and the precision.
+
+    Each process of a distributed run has its own GPU, and none is given MPS, over which torch cannot communicate.
+    """
     if torch.cuda.is_available():
-        device = torch.device("cuda")
-    elif torch.backends.mps.is_available():
+        device = torch.device("cuda") if local_rank() is None else torch.device("cuda", local_rank())
+    elif torch.backends.mps.is_available() and local_rank() is None:
         device = torch.device("mps")
     else:
         device = torch.device("cpu")
@@ -132,7 +137,7 @@ def compiled_for(device, model, options=True):
             return torch.compile(model, **{"dynamic": False, **(options if isinstance(options, dict) else {})})
         except Exception as error:  # whatever it is: no compiler, no Triton, an unsupported Python
             reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    print(f"torch.compile does not work here ({reason[:150]}); the training runs without it.")
+    say(f"torch.compile does not work here ({reason[:150]}); the training runs without it.")
     return model
 
 

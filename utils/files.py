@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from utils.distributed import once_a_machine
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
@@ -42,12 +44,13 @@ def file_sha256(path):
     return digest.hexdigest()
 
 
+@once_a_machine
 def download(addresses, path, sha256, timeout=30):
     """Fetch `path` from the first of `addresses` that serves it with this SHA-256, unless it is there already.
 
     `sha256` may be the first digits alone (eight at least), where a publisher gives no more. `timeout` is in seconds,
     for the connection and for each read. The file appears under its name only when it is complete and right. Raises
-    DataError, with what each address answered and what to do, when all of them fail.
+    DataError, with what each address answered and what to do, when all of them fail. One process a machine downloads.
     """
     path = Path(path)
     if len(sha256) < 8:

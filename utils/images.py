@@ -14,6 +14,7 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from utils import shapes
+from utils.distributed import once_a_machine
 from utils.files import DataError, data_root, download, file_sha256, save_arrays
 
 CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -51,6 +52,7 @@ class ImageData:
     test: Split
 
 
+@once_a_machine
 def load_cifar10(val_size=5000):
     """CIFAR-10 (Krizhevsky 2009), downloaded once: 50,000 images to train and validate on, 10,000 for the test.
 
@@ -114,6 +116,7 @@ def read_cifar10_archive(path):
     }
 
 
+@once_a_machine
 def load_mnist(val_size=5000):
     """MNIST (LeCun et al. 1998), downloaded once by torchvision: 60,000 grey digits and 10,000 for the test.
 

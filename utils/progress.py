@@ -6,6 +6,7 @@ import time
 from tqdm import tqdm
 
 from utils.device import synchronise
+from utils.distributed import is_first, say
 
 WARM_UP = 3  # steps that are not measured: the first ones load kernels
 MEASURED = 10  # steps after which the duration is foretold
@@ -29,6 +30,7 @@ class Progress:
             file=sys.stdout,
             leave=False,
             mininterval=2,
+            disable=not is_first(),
         )
 
     def step(self):
@@ -49,9 +51,7 @@ class Progress:
         epochs = self.run.epochs - len(self.run.history["epoch"])
         seconds = step * len(self.loader) * (1 + extra) * epochs
         self.bar.clear()
-        print(
-            f"About {in_words(seconds)} for {epochs} epoch{'s' * (epochs != 1)}; interrupting the cell ends it early."
-        )
+        say(f"About {in_words(seconds)} for {epochs} epoch{'s' * (epochs != 1)}; interrupting the cell ends it early.")
 
     def end_epoch(self):
         self.bar.close()
@@ -81,14 +81,14 @@ class Progress:
         for split, means in splits.items():
             parts.append(" ".join([split, *(in_figures(name, value) for name, value in means.items())]).strip())
         parts.append(f"{history['seconds'][index]:.0f} s, {history['per_second'][index]:,.0f}/s")
-        print("  ".join(parts))
+        say("  ".join(parts))
 
     def interrupted(self):
         if self.bar is not None:
             self.bar.close()
         done = len(self.run.history["epoch"])
         again = " Run the cell again to go on from there." if self.run.path is not None and done else ""
-        print(f"Interrupted after {done} finished epoch{'s' * (done != 1)} of {self.run.epochs}.{again}")
+        say(f"Interrupted after {done} finished epoch{'s' * (done != 1)} of {self.run.epochs}.{again}")
 
 
 def is_share(name):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from utils.checkpoint import checkpoint_dir, session_in_words, shown
 from utils.device import current_scale
+from utils.distributed import is_first
 from utils.fingerprint import fingerprint
 
 
@@ -59,7 +60,7 @@ def report(notebook, metric, data, split, reproduction, rows, table=None):
         "rows": [as_row(**row) for row in rows],
     }
     complete = all(run.finished for row in rows for _, run in row["runs"])
-    if content["scale"] != "quick" and complete:
+    if content["scale"] != "quick" and complete and is_first():
         path = results_path(notebook, content["scale"], table)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

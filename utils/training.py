@@ -14,7 +14,17 @@ from torch.nn import functional as F
 from utils import fingerprint
 from utils.checkpoint import Run
 from utils.device import as_dtype, autocast, choose_precision, compiled_for
-from utils.distributed import sum_over_processes
+from utils.distributed import (
+    for_parts,
+    for_whole,
+    from_first,
+    in_parallel,
+    own_seed,
+    rank_and_world,
+    same_buffers,
+    sum_over_processes,
+    together,
+)
 from utils.progress import LINES, Progress
 
 
@@ -112,6 +122,7 @@ def evaluate(model, loader, device, dtype=torch.float32, objective=classificatio
     return totals.means()
 
 
+@together()
 def fit(
     model,
     train_loader,
@@ -131,6 +142,7 @@ def fit(
     compile=False,
     clip=None,
     accumulate=1,
+    sync_batchnorm=False,
 ):
     """Train for `epochs`, evaluating after each on every loader of `evaluate_on` ({"val": loader, …}). Returns a `Run`.
 
@@ -149,7 +161,9 @@ def fit(
                  Without a compiler it says so, and they run as they are.
     clip         the largest norm of the gradients over all parameters; longer ones are shortened to it
     accumulate   so many batches make one step of the optimiser, where a large batch does not fit into memory
+    sync_batchnorm  in a run of several GPUs, batch statistics of the whole batch (utils/distributed.py)
 
+    Under torchrun the processes share the work (docs/scale.md). All of them call `score`; the first one's is recorded.
     Loaders are described in utils/loader.py. Raises ValueError for an unknown precision, CheckpointError where
     checkpoints cannot be written.
     """
@@ -170,24 +184,31 @@ def fit(
     progress.replay()
     if run.finished:
         return run
-    trained = compiled_for(device, model, compile) if compile else model  # the same weights, under the plain names
-    run.here["compiled"] = trained is not model
+    parallel = in_parallel(model, sync_batchnorm)
+    trained = compiled_for(device, parallel, compile) if compile else parallel  # the same weights, under plain names
+    run.here["compiled"] = trained is not parallel
+    evaluated = {split: (loader, for_parts(objective, loader)) for split, loader in evaluate_on.items()}
+    objective = for_whole(for_parts(objective, train_loader), parallel, len(train_loader), accumulate)
     try:
         for epoch in range(len(run.history["epoch"]), epochs):
             train_loader.epoch = epoch  # the same order of the same crops, whether resumed or not
+            own_seed(identity["seed"], epoch)
             rate, start = optimizer.param_groups[0]["lr"], time.perf_counter()
             progress.start_epoch(epoch)
             train_options = (optimizer, scheduler, scaler, device, dtype, objective, progress.step)
             results = {"train": train_epoch(trained, train_loader, *train_options, **update_options)}
             seconds = time.perf_counter() - start
-            for split, loader in evaluate_on.items():
-                results[split] = evaluate(model, loader, device, dtype, objective)
-            scores = score(model) if score is not None else {}
+            same_buffers(model)
+            for split, (loader, objective_there) in evaluated.items():
+                results[split] = evaluate(model, loader, device, dtype, objective_there)
+            scores = from_first(score(model)) if score is not None else {}
             run.record(epoch + 1, results, rate, seconds, train_loader.count, scores)
             run.save()
             progress.end_epoch()
     except KeyboardInterrupt:
         progress.interrupted()
+        if rank_and_world()[1] > 1:  # the others may be anywhere: together they can do no more
+            raise
         if not run.history["epoch"]:  # leave one entry to the cells that follow, whatever the model can do by now
             results = {
                 split: evaluate(model, loader, device, dtype, objective) for split, loader in evaluate_on.items()
