@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @pytest.fixture(scope="session")
 def tiny_shapes():
-    """A few generated pictures, split in three."""
+    """A few generated images, split in three."""
     return load_shapes(train=96, val=32, test=32, seed=3)
 
 

@@ -131,7 +131,7 @@ def test_a_file_where_the_data_root_should_be(tmp_path, monkeypatch):
 
 def archive_bytes(rng, per_batch=20, extra=None):
     """A small archive in the format of cifar-10-python.tar.gz, and the arrays that it holds."""
-    stream, pictures, labels = io.BytesIO(), [], []
+    stream, images, labels = io.BytesIO(), [], []
     with tarfile.open(fileobj=stream, mode="w:gz") as tar:
         for name in [f"data_batch_{i}" for i in range(1, 6)] + ["test_batch"]:
             rows = rng.integers(0, 256, (per_batch, 3072), dtype=np.uint8)
@@ -141,19 +141,19 @@ def archive_bytes(rng, per_batch=20, extra=None):
             info = tarfile.TarInfo(f"cifar-10-batches-py/{name}")
             info.size = len(body)
             tar.addfile(info, io.BytesIO(body))
-            pictures.append(rows)
+            images.append(rows)
             labels.append(answers)
-    return stream.getvalue(), pictures, labels
+    return stream.getvalue(), images, labels
 
 
 def test_the_archive_is_read_as_the_pixels_lie(tmp_path):
-    content, pictures, labels = archive_bytes(np.random.default_rng(0))
+    content, images, labels = archive_bytes(np.random.default_rng(0))
     (tmp_path / "a.tar.gz").write_bytes(content)
     arrays = image_data.read_cifar10_archive(tmp_path / "a.tar.gz")
     assert arrays["train_images"].shape == (100, 32, 32, 3) and arrays["test_images"].shape == (20, 32, 32, 3)
     assert arrays["train_labels"].tolist() == sum(labels[:5], [])
-    picture = arrays["train_images"][25]  # the sixth of the second batch: red plane first, then green, then blue
-    assert np.array_equal(picture[:, :, 1].ravel(), pictures[1][5, 1024:2048])
+    image = arrays["train_images"][25]  # the sixth of the second batch: red plane first, then green, then blue
+    assert np.array_equal(image[:, :, 1].ravel(), images[1][5, 1024:2048])
     files.save_arrays(tmp_path / "a.npz", arrays)
     with np.load(tmp_path / "a.npz", allow_pickle=False) as saved:
         assert all(np.array_equal(saved[name], arrays[name]) for name in arrays)
@@ -244,7 +244,7 @@ def test_a_picture_of_the_readers_own(tmp_path):
     exif[0x0112] = 6  # held upright: to be turned by a quarter
     image.save(tmp_path / "c.jpg", exif=exif)
     assert image_data.read_image(tmp_path / "c.jpg").shape == (60, 40, 3)
-    (tmp_path / "d.jpg").write_text("no picture")
+    (tmp_path / "d.jpg").write_text("no image")
     with pytest.raises(files.DataError, match=r"d\.jpg is not an image .*JPEG or PNG"):
         image_data.read_image(tmp_path / "d.jpg")
 

@@ -1,6 +1,6 @@
 """The Python in every README runs as it stands, top to bottom, and says what the comment beside it promises.
 
-No network and no long training: the pictures are the embedded ones, a few of them, and torchvision's weights random.
+No network and no long training: the images are the embedded ones, a few of them, and torchvision's weights random.
 """
 
 import ast

@@ -57,7 +57,7 @@ def test_stored_outputs_are_those_of_one_clean_run(path):
     for cell in code:
         if re.search(r"^(plot|show)_\w+\(", cell.source, re.MULTILINE):
             assert any("image/png" in output.get("data", {}) for output in cell.outputs), (
-                f"no picture: {cell.source[:80]}"
+                f"no image: {cell.source[:80]}"
             )
     text = "".join(output.text for output in outputs if output.output_type == "stream")
     assert not [output.text for output in outputs if output.output_type == "stream" and output.name != "stdout"]
@@ -112,13 +112,13 @@ def test_cleaning_keeps_what_a_reader_would_see():
 
 def test_pictures_are_stored_small_and_look_the_same():
     rng = np.random.default_rng(0)
-    picture = rng.integers(0, 256, (100, 3), dtype=np.uint8)[rng.integers(0, 100, (200, 200))]  # of 100 colours
+    image = rng.integers(0, 256, (100, 3), dtype=np.uint8)[rng.integers(0, 100, (200, 200))]  # of 100 colours
     buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "PNG")
+    Image.fromarray(image).save(buffer, "PNG")
     stored = base64.b64decode(notebooks.smaller(base64.b64encode(buffer.getvalue()).decode()))
     assert len(stored) < 0.5 * len(buffer.getvalue())
     seen = np.asarray(Image.open(io.BytesIO(stored)).convert("RGB"), int)
-    assert np.abs(seen - picture).max() <= 4
+    assert np.abs(seen - image).max() <= 4
 
 
 def test_readmes_show_what_is_stored():
@@ -193,12 +193,13 @@ def imports_of(path):
 
 
 def test_imports_run_one_way():
-    allowed = set(sys.stdlib_module_names) | {"torch"}
+    allowed, loaders = set(sys.stdlib_module_names) | {"torch"}, {"utils", "numpy", "PIL"}
     graph = {}
     for path in MODULES:
         top = relative(path).split("/")[0]
-        if top == "architectures":
-            assert {name.split(".")[0] for name in imports_of(path)} <= allowed, path
+        if top == "architectures":  # a model file stands alone; a loader beside it may use utils and NumPy
+            model = path.stem in (path.parent.name, "vit")
+            assert {name.split(".")[0] for name in imports_of(path)} <= allowed | (set() if model else loaders), path
         if top == "utils":
             assert not {name.split(".")[0] for name in imports_of(path)} & {"architectures", "tools"}, path
             graph[path.stem] = set(used_modules(path))

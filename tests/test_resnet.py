@@ -258,10 +258,10 @@ def test_the_kept_weights_answer_for_ten_pictures():
     folder = R.Path(R.__file__).with_name("weights")
     paths = sorted(folder.glob("*.png"))
     mean, std = (torch.tensor(about[key]).view(3, 1, 1) for key in ("mean", "std"))
-    pictures = torch.stack([read_image(path) for path in paths]).permute(0, 3, 1, 2)
-    assert not model.training and pictures.shape == (10, 3, 32, 32)
+    images = torch.stack([read_image(path) for path in paths]).permute(0, 3, 1, 2)
+    assert not model.training and images.shape == (10, 3, 32, 32)
     with torch.no_grad():
-        answers = model((pictures / 255 - mean) / std).argmax(1).tolist()
+        answers = model((images / 255 - mean) / std).argmax(1).tolist()
     truth = [path.stem.split("_")[1] for path in paths]
     assert truth == list(about["classes"])
     assert sum(about["classes"][a] == t for a, t in zip(answers, truth)) >= 8
@@ -273,4 +273,4 @@ def test_the_kept_weights_reach_their_stated_accuracy(cifar10):
     accuracy = evaluate(model, ImageLoader(cifar10, "test", 500, "cpu"), "cpu")["accuracy"]
     assert accuracy == pytest.approx(
         about["test_accuracy"], abs=3e-4
-    )  # up to three pictures, for another chip's rounding
+    )  # up to three images, for another chip's rounding

@@ -30,7 +30,7 @@ def main(arguments=None):
     )
     stamp.add_argument("repository")
 
-    commands.add_parser("table", help="fill the READMEs' result tables from results/*.json, and their sample pictures")
+    commands.add_parser("table", help="fill the READMEs' result tables from results/*.json, and their sample images")
     keep = commands.add_parser("keep", help="keep the small trained models that the notebooks saved, in the repository")
     keep.add_argument("--scale", default="cpu", choices=("cpu", "gpu", "paper"))
     bench = commands.add_parser(

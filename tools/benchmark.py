@@ -25,8 +25,8 @@ BATCH = 128
 UNTIMED = 5  # steps before each measurement; two workers hold four batches ready
 
 
-class Pictures(torchvision.datasets.VisionDataset):
-    """The usual recipe's data set: pictures by index, as PIL images, through a transform."""
+class Images(torchvision.datasets.VisionDataset):
+    """The usual recipe's data set: images by index, as PIL images, through a transform."""
 
     def __init__(self, split, transform):
         super().__init__(root=".", transform=transform)
@@ -49,7 +49,7 @@ def usual_loader(data, device):
     ]
     transform = v2.Compose([*steps, v2.Normalize(data.mean, data.std)])
     options = dict(batch_size=BATCH, shuffle=True, num_workers=2, persistent_workers=True, drop_last=True)
-    return torch.utils.data.DataLoader(Pictures(data.train, transform), pin_memory=device.type == "cuda", **options)
+    return torch.utils.data.DataLoader(Images(data.train, transform), pin_memory=device.type == "cuda", **options)
 
 
 def endless(loader):
@@ -63,7 +63,7 @@ def main(rounds, steps):
     device = get_device()
     started = time.perf_counter()
     make_shapes(5000)
-    print(f"shapes: 5,000 pictures drawn in {time.perf_counter() - started:.2f} s")
+    print(f"shapes: 5,000 images drawn in {time.perf_counter() - started:.2f} s")
     data = load_cifar10() if (data_root() / "cifar10.npz").exists() else load_shapes(20_000)
     print(f"Data: {data.name}. Batch {BATCH}, {rounds} rounds of {steps} steps each, medians.")
     for dtype in dict.fromkeys((torch.float32, choose_precision(device)[0])):

@@ -186,9 +186,9 @@ def as_seen(text):
     return "\n".join(lines)
 
 
-def smaller(picture):
+def smaller(image):
     """A PNG in base64 with a palette of 128 colours, if that takes less room: a third, for most plots."""
-    content = base64.b64decode(picture)
+    content = base64.b64decode(image)
     buffer = io.BytesIO()
     image = Image.open(io.BytesIO(content)).convert("RGB")
     image.quantize(128, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)

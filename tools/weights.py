@@ -1,4 +1,4 @@
-"""The trained models that the repository keeps: ResNet-20 with ten pictures, and the toy translator of numbers."""
+"""The trained models that the repository keeps: ResNet-20 with ten images, and the toy translator of numbers."""
 
 from PIL import Image
 
@@ -23,12 +23,12 @@ def keep(scale):
             save_file(content, kept)
             print(f"{kept.relative_to(ROOT)}: trained on {content['made']}")
             if kept.name == "resnet20_cifar10.pt":
-                keep_pictures(kept.parent)
+                keep_images(kept.parent)
     return 0
 
 
-def keep_pictures(folder):
-    """The first test picture of each class of CIFAR-10, beside the net that is to recognise it."""
+def keep_images(folder):
+    """The first test image of each class of CIFAR-10, beside the net that is to recognise it."""
     data = load_cifar10()
     for label, name in enumerate(data.classes):
         first = data.test.images[data.test.labels == label][0]

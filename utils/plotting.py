@@ -1,4 +1,4 @@
-"""Plots that several notebooks share: histories, curves, spreads, attention maps, pictures, confusions, mistakes.
+"""Plots that several notebooks share: histories, curves, spreads, attention maps, images, confusions, mistakes.
 
 Each function draws one new figure, for the notebook to show. The colours are Okabe and Ito's: colour-blind readers
 tell them apart.
@@ -139,7 +139,7 @@ def plot_attention(weights, rows, columns, title=""):
 
 @styled
 def show_images(images, titles=(), columns=10, title="", size=1.0):
-    """A grid of pictures, uint8 or float in [0, 1], (N, H, W, 3) or (N, H, W), each under its own small title."""
+    """A grid of images, uint8 or float in [0, 1], (N, H, W, 3) or (N, H, W), each under its own small title."""
     rows = -(-len(images) // columns)
     height = size * rows * (1.3 if len(titles) else 1.05) + 0.5 * bool(title)
     figure, axes = plt.subplots(rows, columns, figsize=(size * columns, height), squeeze=False)
@@ -183,7 +183,7 @@ def plot_confusion(labels, predictions, classes, title=""):
 
 @styled
 def show_mistakes(images, labels, probabilities, classes, count=10, title=""):
-    """The `count` wrong answers that the model was surest of. images (N, H, W, 3), probabilities (N, C)."""
+    """The `count` most confident mistakes. images (N, H, W, 3), probabilities (N, C)."""
     sure, answers = torch.as_tensor(probabilities).float().cpu().max(dim=1)
     labels = torch.as_tensor(labels).cpu()
     wrong = (answers != labels).nonzero().flatten()

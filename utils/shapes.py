@@ -1,4 +1,4 @@
-"""`shapes`: small drawn colour pictures of ten classes, made from a seed, for runs without a network."""
+"""`shapes`: small drawn colour images of ten classes, made from a seed, for runs without a network."""
 
 import numpy as np
 
@@ -7,10 +7,10 @@ SIZE = 32  # pixels a side, as in CIFAR-10
 
 
 def make_shapes(count, seed=0):
-    """`count` pictures, uint8 (count, 32, 32, 3), and their labels, uint8 (count,), the classes in random order.
+    """`count` images, uint8 (count, 32, 32, 3), and their labels, uint8 (count,), the classes in random order.
 
-    Position, size, rotation, both colours, brightness gradient, a distracting blob and noise vary from picture to
-    picture. The same (count, seed) gives the same pictures again.
+    Position, size, rotation, both colours, brightness gradient, a distracting blob and noise vary from image to
+    image. The same (count, seed) gives the same images again.
     """
     rng = np.random.default_rng(seed)
     labels = rng.permutation(np.arange(count) % len(CLASSES)).astype(np.uint8)
@@ -22,7 +22,7 @@ def make_shapes(count, seed=0):
 
 
 def draw(labels, rng):
-    """One block of pictures, uint8 (n, 32, 32, 3), for `labels` (n,)."""
+    """One block of images, uint8 (n, 32, 32, 3), for `labels` (n,)."""
     n = len(labels)
     grid = np.arange(SIZE, dtype=np.float32) - (SIZE - 1) / 2
 

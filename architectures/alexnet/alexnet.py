@@ -2,7 +2,7 @@
 
     AlexNet()              the net of the paper: two groups, local response normalisation, overlapping pooling
     alexnet_one_tower()    torchvision's, after the form of 2014 (Krizhevsky, https://arxiv.org/abs/1404.5997)
-    alexnet_cifar()        a small form for 32-pixel pictures, whose parts can be switched off one by one
+    alexnet_cifar()        a small form for 32-pixel images, whose parts can be switched off one by one
 
 Its layers carry torchvision's names, so torchvision's `state_dict` loads with `strict=True`.
 This file needs torch and the standard library alone: copy it into your own project as it is.
@@ -38,7 +38,7 @@ class AlexNet(nn.Module):
     their own GPU: `groups=2`; `groups=1` is the net that a larger GPU would have held. `lrn`, `overlap` (pooling of 3
     by 2 instead of 2 by 2) and `dropout` switch parts of section 3 and 4.2 off. 60,965,224 parameters.
 
-    Raises ValueError in `forward` for pictures that are not (B, 3, H, W) or smaller than 67 pixels.
+    Raises ValueError in `forward` for images that are not (B, 3, H, W) or smaller than 67 pixels.
     """
 
     def __init__(self, num_classes=1000, groups=2, lrn=True, overlap=True, dropout=0.5):
@@ -73,7 +73,7 @@ class AlexNet(nn.Module):
             nn.init.constant_(layer.bias, 1.0 if i in (2, 4, 5, 6, 7) else 0.0)
 
     def forward(self, x):
-        check_pictures(x, 67)
+        check_images(x, 67)
         return self.classifier(self.avgpool(self.features(x)).flatten(1))
 
 
@@ -104,7 +104,7 @@ class OneTower(nn.Module):
         )
 
     def forward(self, x):
-        check_pictures(x, 63)
+        check_images(x, 63)
         return self.classifier(self.avgpool(self.features(x)).flatten(1))
 
 
@@ -114,7 +114,7 @@ def alexnet_one_tower(num_classes=1000, **options):
 
 
 class AlexNetCifar(nn.Module):
-    """Four layers for 32-pixel pictures, in the manner of the paper's CIFAR-10 experiments (sections 3.1 and 3.3).
+    """Four layers for 32-pixel images, in the manner of the paper's CIFAR-10 experiments (sections 3.1 and 3.3).
 
     Three 5x5 convolutions of 32, 32 and 64 channels with pooling, then one linear layer: (B, 3, 32, 32) ->
     (B, num_classes). `activation` is a module ("ReLU against tanh", Fig. 1); `lrn`, `overlap`, `dropout` (before the
@@ -140,11 +140,11 @@ class AlexNetCifar(nn.Module):
 
 
 def alexnet_cifar(num_classes=10, **options):
-    """The small form for 32-pixel pictures: 89,578 parameters. `options` are those of `AlexNetCifar`."""
+    """The small form for 32-pixel images: 89,578 parameters. `options` are those of `AlexNetCifar`."""
     return AlexNetCifar(num_classes, **options)
 
 
-def check_pictures(x: torch.Tensor, smallest: int):
+def check_images(x: torch.Tensor, smallest: int):
     """Raise ValueError for anything but (B, 3, H, W) with sides of at least `smallest` pixels."""
     if x.ndim != 4 or x.shape[1] != 3 or min(x.shape[2:]) < smallest:
         raise ValueError(

@@ -98,7 +98,7 @@ class GoogLeNet(nn.Module):
 
     `kernel5`, `batch_norm`, `lrn`, `last_pool` (the window of the last max pooling) and `adaptive_heads` tell the
     paper's form (5, False, True, 3, False) from torchvision's (3, True, False, 2, True).
-    6,998,552 parameters, 13,378,280 with the auxiliary heads. Raises ValueError in `forward` for pictures that are not
+    6,998,552 parameters, 13,378,280 with the auxiliary heads. Raises ValueError in `forward` for images that are not
     (B, 3, H, W) or smaller than 32 pixels (a smaller one would not survive five halvings).
     """
 
@@ -177,8 +177,8 @@ def googlenet_loss(outputs, labels, weight=0.3):
 def googlenet_torchvision(num_classes=1000, aux_logits=True):
     """torchvision's form: 6,624,904 parameters, 13,004,888 with the auxiliary heads.
 
-    Its trained weights expect pictures normalised by mean 0.5 and deviation 0.5, which torchvision's own net makes of
-    ImageNet's usual normalisation (`transform_input`).
+    Its trained weights expect images normalised by mean 0.5 and standard deviation 0.5, which torchvision's own net
+    makes of ImageNet's usual normalisation (`transform_input`).
     """
     form = dict(kernel5=3, batch_norm=True, lrn=False, last_pool=2, adaptive_heads=True, dropout=0.2)
     return GoogLeNet(num_classes, aux_logits, **form)

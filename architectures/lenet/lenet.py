@@ -18,7 +18,7 @@ C3_TABLE = (
     *((0, 1, 3, 4), (1, 2, 4, 5), (0, 2, 3, 5), (0, 1, 2, 3, 4, 5)),
 )
 
-# Fig. 3: the ten digits as pictures of 7 x 12 pixels, # for +1, as transcribed in mattwang44/LeNet-from-Scratch.
+# Fig. 3: the ten digits as images of 7 x 12 pixels, # for +1, as transcribed in mattwang44/LeNet-from-Scratch.
 DIGITS = """
 .#####.  ...##..  .#####.  #######  .#####.  .#####.  ..####.  #######  .#####.  .#####.
 .......  ..###..  .......  .....##  .......  .......  .##....  .....##  ##...##  ##..###
@@ -38,8 +38,8 @@ DIGITS = """
 def digit_codes():
     """The ten bitmaps of Fig. 3 as targets of the 84 units of F6: (10, 84), +1 and -1."""
     rows = [line.split() for line in DIGITS.split("\n") if line]
-    pictures = ["".join(row[digit] for row in rows) for digit in range(10)]
-    return torch.tensor([[1.0 if pixel == "#" else -1.0 for pixel in picture] for picture in pictures])
+    images = ["".join(row[digit] for row in rows) for digit in range(10)]
+    return torch.tensor([[1.0 if pixel == "#" else -1.0 for pixel in image] for image in images])
 
 
 class ScaledTanh(nn.Module):

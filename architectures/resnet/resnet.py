@@ -119,7 +119,7 @@ class ResNet(nn.Module):
 
     block          BasicBlock or Bottleneck
     layers         blocks in each stage, such as (3, 4, 6, 3); each stage but the first halves the resolution
-    num_classes    size of the output: (B, 3, H, W) pictures -> (B, num_classes) logits
+    num_classes    size of the output: (B, 3, H, W) images -> (B, num_classes) logits
     widths         channels of each stage, before the block's expansion
     stem           "imagenet": 7x7 convolution, then 3x3 max pooling, each of stride 2; "cifar": one 3x3 convolution
     shortcut       "A": zero padding, no parameters; "B": projection where the shape changes;
@@ -127,7 +127,7 @@ class ResNet(nn.Module):
     stride_in_1x1  where a Bottleneck strides: True as in the paper, False as in torchvision
 
     Raises ValueError for an unknown shortcut or stem, for `layers` and `widths` of different lengths, and in
-    `forward` for anything but 3-channel pictures with sides of at least the net's total stride (32 pixels for the
+    `forward` for anything but 3-channel images with sides of at least the net's total stride (32 pixels for the
     ImageNet nets, 4 for `cifar_resnet`).
     """
 
@@ -241,7 +241,7 @@ def cifar_resnet(depth, num_classes=10, shortcut="A"):
 def resnet20_cifar10():
     """A ResNet-20 trained on CIFAR-10 by `resnet/ResNet.ipynb`, in eval mode, and what to know about it.
 
-    Returns (model, about): `about["classes"]` are the ten names, and pictures (B, 3, 32, 32) with values in [0, 1] are
+    Returns (model, about): `about["classes"]` are the ten names, and images (B, 3, 32, 32) with values in [0, 1] are
     to be normalised by `about["mean"]` and `about["std"]`, three channels each.
     """
     path = Path(__file__).with_name("weights") / "resnet20_cifar10.pt"
@@ -256,8 +256,8 @@ def from_akamaster(checkpoint):
 
     `checkpoint` is what `torch.load` makes of one of its files, or the `state_dict` inside. The "module." in front of
     each key goes, `linear` becomes `fc`, and the projections of its option B, `shortcut`, become `downsample`. Its
-    option A puts the zeros where ours does. Pictures must be normalised as there: mean (0.485, 0.456, 0.406) and
-    deviation (0.229, 0.224, 0.225). Raises ValueError for weights that have no `linear` layer.
+    option A puts the zeros where ours does. Images must be normalised as there: mean (0.485, 0.456, 0.406) and
+    standard deviation (0.229, 0.224, 0.225). Raises ValueError for weights that have no `linear` layer.
     """
     weights = {key.removeprefix("module."): value for key, value in checkpoint.get("state_dict", checkpoint).items()}
     if "linear.weight" not in weights:

@@ -4,7 +4,7 @@ Paper: https://arxiv.org/abs/1409.1556
 
     VGG(configuration)                      the columns of Table 1: "A", "A-LRN", "B", "C", "D", "E"
     vgg11, vgg13, vgg16, vgg19              A, B, D and E under their usual names, with batch norm by argument
-    VGG(…, head="small")                    for 32-pixel pictures: one linear layer in place of the three
+    VGG(…, head="small")                    for 32-pixel images: one linear layer in place of the three
 
 Layers carry torchvision's names, so torchvision's `state_dict` of its eight nets loads with `strict=True`.
 This file needs torch and the standard library alone: copy it into your own project as it is.
@@ -47,13 +47,13 @@ class VGG(nn.Module):
     """A column of Table 1: convolutions, five times halved, then linear layers.
 
     configuration  a name of CONFIGURATIONS, or a sequence of channels, "pool", "lrn" and "1x1" of your own
-    num_classes    size of the output: pictures (B, 3, H, W) -> logits (B, num_classes)
+    num_classes    size of the output: images (B, 3, H, W) -> logits (B, num_classes)
     batch_norm     after each convolution; the paper, of the year before batch norm, has none
-    head           "paper": 7x7 average, then 4096, 4096, num_classes with dropout (for pictures of about 224 pixels);
+    head           "paper": 7x7 average, then 4096, 4096, num_classes with dropout (for images of about 224 pixels);
                    "small": the average over what is left, one linear layer (for 32 pixels)
     dropout        its probability, in the head of the paper
 
-    Raises ValueError for an unknown configuration or head, and in `forward` for pictures that are not (B, 3, H, W)
+    Raises ValueError for an unknown configuration or head, and in `forward` for images that are not (B, 3, H, W)
     or too small for the poolings (32 pixels, for the paper's nets).
     """
 
