@@ -1,6 +1,7 @@
-"""Images/s of a ResNet-20 training step through ImageLoader, a torchvision DataLoader, and on a batch that is there.
+"""Images/s of a ResNet-20 training step through ImageLoader, a torchvision DataLoader, and on a batch that is there;
+and the step as `fit` takes it, compiled, against the usual recipe.
 
-Rounds of the three are interleaved, so that a machine that slows down does so for all; medians are compared as ratios.
+Rounds are interleaved, so that a machine that slows down does so for all; medians are compared as ratios.
 """
 
 import itertools
@@ -15,7 +16,7 @@ from torchvision.transforms import v2
 
 from architectures.resnet.resnet import cifar_resnet
 from tools import benchmark_architectures, benchmark_transformer
-from utils.device import autocast, choose_precision, dtype_name, get_device, set_seed, synchronise
+from utils.device import autocast, choose_precision, compiled_for, dtype_name, get_device, set_seed, synchronise
 from utils.files import data_root
 from utils.images import load_cifar10, load_shapes
 from utils.loader import ImageLoader
@@ -68,6 +69,7 @@ def main(rounds, steps):
     print(f"Data: {data.name}. Batch {BATCH}, {rounds} rounds of {steps} steps each, medians.")
     for dtype in dict.fromkeys((torch.float32, choose_precision(device)[0])):
         compare(data, device, dtype, rounds, steps)
+    compare_recipes(data, device, rounds, steps)
     benchmark_transformer.main(device, rounds, steps)
     benchmark_architectures.main(device, rounds)
     return 0
@@ -97,6 +99,30 @@ def compare(data, device, dtype, rounds, steps):
     wanted = 1.25 if dtype == torch.float32 else 2
     print(f"{dtype_name(dtype):9} ImageLoader / batch that is there: {first / there:.2f}   (wanted: 0.95)")
     print(f"{dtype_name(dtype):9} ImageLoader / DataLoader:          {first / usual:.2f}   (wanted: {wanted})")
+
+
+def compare_recipes(data, device, rounds, steps):
+    """The step of `fit(…, compile=True)` in the chip's precision against the usual recipe in float32, uncompiled."""
+    dtype = choose_precision(device)[0]
+    recipes = {}
+    for name in ("fit, compiled", "usual recipe"):
+        set_seed(0)
+        model = cifar_resnet(20).to(device)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+        if name == "usual recipe":
+            recipes[name] = model, optimizer, endless(usual_loader(data, device)), torch.float32
+        else:
+            own = ImageLoader(data, "train", BATCH, device, shuffle=True, augment=True)
+            whole = (batch for batch in endless(own) if len(batch[1]) == BATCH)
+            recipes[name] = compiled_for(device, model), optimizer, whole, dtype
+    rates = {name: [] for name in recipes}
+    for _ in range(rounds + 1):  # the first round warms up and compiles
+        for name, (model, optimizer, source, precision) in recipes.items():
+            rates[name].append(images_per_second(model, optimizer, source, device, precision, steps))
+    ours, usual = (statistics.median(values[1:]) for values in rates.values())
+    print(f"fit, compiled, {dtype_name(dtype)}: {ours:,.0f} images/s; usual recipe, float32: {usual:,.0f} images/s")
+    wanted = " (wanted: 2)" if dtype == torch.bfloat16 else ""
+    print(f"fit's compiled step / usual recipe: {ours / usual:.2f}{wanted}")
 
 
 def images_per_second(model, optimizer, source, device, dtype, steps):
