@@ -8,11 +8,13 @@ import time
 
 import torch
 import torchvision
+from torch import distributions
 from torch.nn import functional as F
 
 from architectures.alexnet.alexnet import alexnet_one_tower
 from architectures.inception.inception import googlenet_loss, googlenet_torchvision
 from architectures.resnet.resnet import resnet18, resnet50
+from architectures.vae.vae import VAE
 from architectures.vgg.vgg import vgg11
 from utils.device import set_seed, synchronise
 
@@ -37,6 +39,33 @@ def main(device, rounds):
         forward = compare(nets, lambda net, x=images: predict(net, x), rounds, device)
         step = compare(nets, lambda net, x=images, y=labels: train_step(net, x, y), rounds, device)
         print(f"{name:10} batch {batch:2}   forward {forward:.2f}   training step {step:.2f}")
+    compare_vae(device, rounds)
+
+
+def compare_vae(device, rounds, batch=100, steps=20):
+    """Training steps of the VAE against the same layers written plainly with torch.distributions."""
+    set_seed(0)
+    images = (torch.rand(batch, 784, device=device) < 0.15).float()
+    objectives = (lambda net: -net(images)[0].mean(), lambda net: -plain_elbo(net, images).mean())
+    sides = [(VAE().to(device), objective) for objective in objectives]
+
+    def work(side):
+        net, objective = side
+        for _ in range(steps):
+            net.zero_grad()
+            objective(net).backward()
+
+    print(f"VAE        batch {batch}   training step {compare(sides, work, rounds, device):.2f}   (wanted: 1.00)")
+
+
+def plain_elbo(net, images):
+    """The bound as one writes it with torch.distributions, through the layers of `net`."""
+    mean, log_variance = net.encoder(images).chunk(2, dim=1)
+    posterior = distributions.Normal(mean, torch.exp(0.5 * log_variance))
+    prior = distributions.Normal(torch.zeros_like(mean), torch.ones_like(mean))
+    likelihood = distributions.Bernoulli(logits=net.decoder(posterior.rsample()))
+    kl = distributions.kl_divergence(posterior, prior).sum(dim=1)
+    return likelihood.log_prob(images).sum(dim=1) - kl
 
 
 def compare(nets, work, rounds, device):
