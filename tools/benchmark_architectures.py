@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from architectures.alexnet.alexnet import alexnet_one_tower
 from architectures.inception.inception import googlenet_loss, googlenet_torchvision
+from architectures.mobilenet.mobilenet import MobileNetV2
 from architectures.resnet.resnet import resnet18, resnet50
 from architectures.vae.vae import VAE
 from architectures.vgg.vgg import vgg11
@@ -25,6 +26,7 @@ PAIRS = {  # name: (ours, torchvision's, batch)
     "GoogLeNet": (googlenet_torchvision, lambda: torchvision.models.googlenet(init_weights=False), 16),
     "ResNet-18": (resnet18, torchvision.models.resnet18, 16),
     "ResNet-50": (resnet50, torchvision.models.resnet50, 8),
+    "MobileNetV2": (MobileNetV2, torchvision.models.mobilenet_v2, 16),
 }
 
 
@@ -38,7 +40,7 @@ def main(device, rounds):
         images, labels = torch.randn(batch, 3, PIXELS, PIXELS, device=device), torch.arange(batch, device=device)
         forward = compare(nets, lambda net, x=images: predict(net, x), rounds, device)
         step = compare(nets, lambda net, x=images, y=labels: train_step(net, x, y), rounds, device)
-        print(f"{name:10} batch {batch:2}   forward {forward:.2f}   training step {step:.2f}")
+        print(f"{name:11} batch {batch:2}   forward {forward:.2f}   training step {step:.2f}")
     compare_vae(device, rounds)
 
 

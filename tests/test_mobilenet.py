@@ -1,0 +1,211 @@
+"""MobileNets: the papers' counts, torchvision's outputs, quantisation, export, shapes and errors."""
+
+import pytest
+import torch
+import torchvision
+from helpers import assert_overfits_one_batch, assert_same_outputs, assert_shapes, count, macs, on_meta, stirred
+from torch import nn
+from torch.nn import functional as F
+
+from architectures.mobilenet import mobilenet as M
+from architectures.mobilenet import quantise as Q
+
+
+@pytest.mark.parametrize(
+    ("width", "parameters", "ten", "operations"),
+    [
+        (1.0, 4_231_976, 3_217_226, (568_740_352, 418_121_728, 290_675_200, 186_400_768)),
+        (0.75, 2_585_560, 1_824_250, (325_400_448, 239_273_472, 166_396_800, 106_770_432)),
+        (0.5, 1_331_592, 823_722, (149_497_088, 109_970_432, 76_524_800, 49_160_192)),
+        (0.25, 470_072, 215_642, (41_030_272, 30_212_608, 21_059_200, 13_570_048)),
+    ],
+)
+def test_counts_of_v1(width, parameters, ten, operations):
+    model = on_meta(M.MobileNetV1, width=width)
+    assert count(model) == parameters and count(on_meta(M.MobileNetV1, 10, width)) == ten
+    assert tuple(macs(model, size) for size in (224, 192, 160, 128)) == operations
+
+
+@pytest.mark.parametrize(
+    ("options", "parameters", "operations"),
+    [({"separable": False}, 29_294_088, 4_867_293_184), ({"shallow": True}, 2_887_976, 307_323_392)],
+)
+def test_counts_of_the_controls(options, parameters, operations):
+    model = on_meta(M.MobileNetV1, **options)
+    assert count(model) == parameters and macs(model, 224) == operations
+
+
+@pytest.mark.parametrize(
+    ("width", "parameters", "operations"),
+    [
+        (0.35, 1_677_128, 59_285_808),
+        (0.5, 1_968_680, 97_131_840),
+        (0.75, 2_636_424, 209_069_792),
+        (1.0, 3_504_872, 300_774_272),
+        (1.4, 6_108_776, 582_195_824),
+    ],
+)
+def test_counts_of_v2(width, parameters, operations):
+    model = on_meta(M.MobileNetV2, width=width)
+    assert count(model) == parameters and macs(model, 224) == operations
+
+
+@pytest.mark.parametrize(
+    ("build", "total_stride", "parameters", "operations", "side"),
+    [
+        (M.MobileNetV1, 16, 3_217_226, 46_354_432, 2),
+        (M.MobileNetV1, 8, 3_217_226, 175_556_608, 4),
+        (M.MobileNetV2, 8, 2_236_682, 87_976_448, 4),
+    ],
+)
+def test_forms_for_small_images(build, total_stride, parameters, operations, side):
+    model = on_meta(build, 10, total_stride=total_stride)
+    assert count(model) == parameters and macs(model, 32) == operations
+    assert model.features(torch.empty(1, 3, 32, 32, device="meta")).shape[2:] == (side, side)
+
+
+@pytest.mark.parametrize(("channels", "out"), [(32, 64), (512, 1024)])
+def test_a_separable_convolution_costs_what_section_3_1_says(channels, out):
+    block, standard = M.DepthwiseSeparable(channels, out), nn.Conv2d(channels, out, 3, bias=False)
+    weights = block.depthwise[0].weight.numel() + block.pointwise[0].weight.numel()
+    assert weights / standard.weight.numel() == pytest.approx(1 / out + 1 / 9, rel=1e-12)
+
+
+def test_a_depthwise_convolution_mixes_no_channels():
+    torch.manual_seed(0)
+    depthwise = M.DepthwiseSeparable(4, 8).depthwise[0]
+    x = torch.randn(2, 4, 6, 6)
+    each = [F.conv2d(x[:, c : c + 1], depthwise.weight[c : c + 1], padding=1) for c in range(4)]
+    torch.testing.assert_close(depthwise(x), torch.cat(each, dim=1))
+
+
+@pytest.mark.parametrize("width", [0.35, 1.0, 1.4])
+def test_v2_equals_torchvisions(width):
+    torch.manual_seed(0)
+    assert_same_outputs(M.MobileNetV2(10, width), torchvision.models.mobilenet_v2(num_classes=10, width_mult=width), 64)
+
+
+def test_v2_trains_as_torchvisions_does():
+    torch.manual_seed(0)
+    ours, theirs = M.MobileNetV2(10, dropout=0.0), torchvision.models.mobilenet_v2(num_classes=10, dropout=0.0)
+    ours.load_state_dict(theirs.state_dict())
+    x, y = torch.randn(4, 3, 64, 64), torch.arange(4)
+    for model in (ours, theirs):
+        F.cross_entropy(model.train()(x), y).backward()
+    for a, b in zip(ours.parameters(), theirs.parameters()):
+        torch.testing.assert_close(a.grad, b.grad, rtol=1e-3, atol=1e-5)
+    for (name, a), (_, b) in zip(ours.named_buffers(), theirs.named_buffers()):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5, msg=name)
+
+
+def test_the_controls_of_v2():
+    torch.manual_seed(0)
+    x = torch.randn(2, 16, 5, 5)
+    block = M.InvertedResidual(16, 16).eval()
+    torch.testing.assert_close(block(x), x + block.conv(x))
+    alone = M.InvertedResidual(16, 16, residual=False).eval()
+    alone.load_state_dict(block.state_dict())
+    torch.testing.assert_close(alone(x), block.conv(x))
+    assert not M.InvertedResidual(16, 24).residual and not M.InvertedResidual(16, 16, stride=2).residual
+    assert M.InvertedResidual(16, 16, linear=False, residual=False).eval()(x).min() >= 0 > alone(x).min()
+    assert sum(block.residual for block in M.MobileNetV2().features if hasattr(block, "residual")) == 10
+    without = M.MobileNetV2(linear=False, residual=False)
+    assert not any(block.residual for block in without.features if hasattr(block, "residual"))
+
+
+def test_one_batch_is_overfitted():
+    def v2():
+        return M.MobileNetV2(10, 0.25, total_stride=8, dropout=0.0)
+
+    assert_overfits_one_batch(lambda: M.MobileNetV1(10, 0.125, total_stride=8), (16, 3, 16, 16), rate=0.1)
+    assert_overfits_one_batch(v2, (16, 3, 16, 16), rate=0.05)
+
+
+def test_shapes_and_images_that_do_not_fit():
+    for build in (M.MobileNetV1, M.MobileNetV2):
+        assert_shapes(build(10, 0.25), [(1, 3, 32, 32), (2, 3, 64, 48)], (1, 3, 31, 40), "at least 32 pixels")
+        assert_shapes(build(10, 0.25, total_stride=8), [(2, 3, 8, 9)], (1, 3, 32, 7), "at least 8 pixels")
+
+
+@pytest.mark.parametrize("build", [M.MobileNetV1, M.MobileNetV2])
+def test_other_bad_arguments(build):
+    for width in (0.0, -1.0, 0.03, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match=f"width is {width}, which leaves 32 channels none"):
+            build(10, width)
+    for total_stride in (0, 12, 64):
+        with pytest.raises(ValueError, match=f"total_stride is {total_stride}; expected one of 32, 16, 8, 4, 2, 1"):
+            build(10, total_stride=total_stride)
+
+
+@pytest.mark.parametrize("build", [M.MobileNetV1, M.MobileNetV2])
+def test_an_exported_net_is_equal(build, tmp_path):
+    torch.manual_seed(0)
+    model = stirred(build(10, 0.25, total_stride=8)).eval()
+    batch = torch.export.Dim("batch", min=1, max=64)
+    program = torch.export.export(model, (torch.randn(2, 3, 32, 32),), dynamic_shapes={"x": {0: batch}})
+    torch.export.save(program, tmp_path / "net.pt2")
+    loaded = torch.export.load(tmp_path / "net.pt2").module()
+    with torch.no_grad():
+        for size in (1, 5):
+            x = torch.randn(size, 3, 32, 32)
+            torch.testing.assert_close(loaded(x), model(x))
+
+
+@pytest.mark.parametrize("build", [M.MobileNetV1, M.MobileNetV2])
+def test_folding_changes_nothing_but_the_norms(build):
+    torch.manual_seed(0)
+    model = stirred(build(10, 0.25, total_stride=8)).eval()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    small, x = Q.folded(model), torch.randn(2, 3, 32, 32)
+    assert not [m for m in small.modules() if isinstance(m, nn.BatchNorm2d)]
+    with torch.no_grad():
+        torch.testing.assert_close(small(x), model(x), rtol=1e-4, atol=1e-4)
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+def test_weights_are_rounded_to_their_grid():
+    weight = torch.tensor([[7.0, -3.4, 0.4], [0.7, 0.36, -0.04]])
+    four = Q.round_weights(weight, 4)  # seven steps each way, of 1 and of 0.1
+    torch.testing.assert_close(four, torch.tensor([[7.0, -3.0, 0.0], [0.7, 0.4, 0.0]]))
+    one = Q.round_weights(weight, 4, per_channel=False)
+    torch.testing.assert_close(one, torch.tensor([[7.0, -3.0, 0.0], [1.0, 0.0, 0.0]]))
+    assert not Q.round_weights(torch.zeros(2, 3, 1, 1), 8).any()
+
+
+def test_activations_are_rounded_within_the_range_that_was_observed():
+    one = nn.Linear(1, 1, bias=False)
+    nn.init.ones_(one.weight)
+    layer = Q.quantised(nn.Sequential(one), 2, torch.tensor([[-1.0], [2.0]]))  # four values: -1, 0, 1, 2
+    x = torch.tensor([[-5.0], [-0.6], [0.4], [0.6], [9.0]])
+    assert layer(x).flatten().tolist() == [-1.0, -1.0, 0.0, 1.0, 2.0]
+    positive = Q.quantised(nn.Sequential(one), 2, torch.tensor([[1.0], [3.0]]))  # 0 is always one of them
+    assert positive(torch.tensor([[-1.0], [1.2], [2.6]])).flatten().tolist() == [0.0, 1.0, 3.0]
+
+
+def test_more_bits_are_closer_and_take_more_bytes():
+    torch.manual_seed(0)
+    model, x = stirred(M.MobileNetV1(10, 0.25, total_stride=8)).eval(), torch.randn(8, 3, 32, 32)
+    with torch.no_grad():
+        expected = model(x)
+        errors = [((Q.quantised(model, bits, x)(x) - expected).norm() / expected.norm()).item() for bits in (3, 6, 12)]
+    assert errors[0] > 4 * errors[1] > 16 * errors[2] and errors[2] < 0.01
+    whole = Q.folded(model)
+    biases = sum(p.numel() for name, p in whole.named_parameters() if name.endswith("bias"))
+    weights = count(whole) - biases
+    assert Q.stored_bytes(whole) == 4 * count(whole)
+    assert Q.stored_bytes(Q.quantised(model, 4, x)) == weights / 2 + 2 * 4 * biases
+    with pytest.raises(ValueError, match="bits is 1; expected a whole number from 2 to 16"):
+        Q.quantised(model, 1, x)
+
+
+def test_the_kept_model(cifar10):
+    try:
+        model, about = M.mobilenet_cifar10()
+    except FileNotFoundError:
+        pytest.skip("the trained model is not kept yet")
+    assert not model.training and about["classes"] == list(cifar10.classes)
+    images = cifar10.test.images[:1000].permute(0, 3, 1, 2) / 255
+    mean, std = (torch.tensor(about[key]).view(3, 1, 1) for key in ("mean", "std"))
+    with torch.no_grad():
+        right = (model((images - mean) / std).argmax(1) == cifar10.test.labels[:1000]).float().mean()
+    assert right > 0.87
