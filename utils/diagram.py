@@ -36,7 +36,7 @@ def text_size(text, size):
     """Width and height in inches of one or more lines in a font of `size` points."""
     lines, font, measure = text.split("\n"), FontProperties(size=size), TextToPath().get_text_width_height_descent
     width = max(measure(line, font, is_math_text(line))[0] for line in lines)
-    return 1.04 * width / 72, 1.2 * size * len(lines) / 72
+    return 1.04 * float(width) / 72, 1.2 * size * len(lines) / 72
 
 
 def blank_figure(left, bottom, right, top, title):
@@ -271,7 +271,7 @@ def draw_flow(boxes, arrows, title=""):
     for key, rect in rects.items():
         text, kind, gid = boxes[key].text, boxes[key].kind, f"box:{key}"
         if kind == "note":
-            write(axis, *middle(rect), text, size - 1, colour=GREY, gid=gid)
+            write(axis, *middle(rect), text, max(9, size - 1), colour=GREY, gid=gid)
             continue
         fill, edge, line, radius = KINDS[kind]
         options = dict(facecolor=fill, edgecolor=edge, linestyle=line, linewidth=1.3, zorder=3, gid=gid)
@@ -317,12 +317,15 @@ def lay_out(boxes, arrows):
 
     Columns and rows move apart in small steps until nothing is crowded; if it gets too wide, the font shrinks.
     """
+    label_sizes = [text_size(arrow.label, 9) for arrow in arrows]
     for size in (11, 10, 9):
+        sizes = {key: box_size(box, size) for key, box in boxes.items()}
         across = down = 0.5  # inches from column to column and from row to row
         while max(across, down) < WIDEST:
-            rects = place_boxes(boxes, arrows, across, down, size)
+            rects = place_boxes(boxes, arrows, across, down, sizes)
             routes = [find_route(arrow, boxes, arrows, rects, across, down) for arrow in arrows]
-            labels = {i: place_label(a, route) for i, (a, route) in enumerate(zip(arrows, routes)) if a.label}
+            placed = map(place_label, arrows, routes, label_sizes)
+            labels = {i: rect for i, rect in enumerate(placed) if arrows[i].label}
             left, _, right, _ = outline(rects, routes, labels)
             if right - left > WIDEST - 2 * MARGIN:
                 break
@@ -334,16 +337,18 @@ def lay_out(boxes, arrows):
     raise ValueError(f"the boxes do not fit into {WIDEST:g} inches; expected shorter texts or fewer columns")
 
 
-def place_boxes(boxes, arrows, across, down, size):
+def box_size(box, size):
+    """Width and height in inches of a box around its text, for a font of `size` points."""
+    width, height = text_size(box.text, max(9, size - (box.kind == "note")))
+    if box.kind == "note":
+        return width, height
+    if box.kind == "sum":
+        return (max(0.3, width + 0.12, height + 0.08),) * 2
+    return max(0.42, width + 0.24), height + 0.16
+
+
+def place_boxes(boxes, arrows, across, down, sizes):
     """{key: (left, bottom, right, top)} in inches."""
-    sizes = {}
-    for key, box in boxes.items():
-        width, height = text_size(box.text, size - (box.kind == "note"))
-        if box.kind == "sum":
-            width = height = max(0.3, width + 0.12, height + 0.08)
-        elif box.kind != "note":
-            width, height = max(0.42, width + 0.24), height + 0.16
-        sizes[key] = width, height
     rects = {}
     for key, (_, column, row, kind) in boxes.items():
         width, height = sizes[key]
@@ -404,10 +409,10 @@ def facing(a, a_kind, b, b_kind):
     return None
 
 
-def place_label(arrow, route):
+def place_label(arrow, route, size):
     """The rectangle of an arrow's label: above or right of the longest part of its line, outside of a bend."""
     left, bottom, right, top = longest = max(segments(route), key=lambda s: s[2] - s[0] + s[3] - s[1])
-    (x, y), (width, height) = middle(longest), text_size(arrow.label, 9)
+    (x, y), (width, height) = middle(longest), size
     if right - left > top - bottom:
         y += (0.03 + height / 2) * (-1 if arrow.bend > 0 else 1)
     else:
@@ -428,17 +433,20 @@ def crowded(boxes, arrows, rects, routes, labels):
                 sideways |= overlap(grown(rects[a], gap, math.inf), rects[b])
             else:
                 upright |= overlap(grown(rects[a], 0.03, gap), rects[b])
-    for i, (arrow, route) in enumerate(zip(arrows, routes)):
-        tight = False
-        if arrow.bend:
-            tight = any(overlap(grown(segments(route)[1], 0.12, 0.12), rect) for rect in rects.values())
-        if i in labels:
-            others = [*rects.values(), *(rect for j, rect in labels.items() if j != i)]
-            tight |= any(overlap(labels[i], rect) for rect in others)
-        if arrow.bend and boxes[arrow.source].row == boxes[arrow.target].row:
-            upright |= tight
-        else:
-            sideways |= tight
+    for with_labels in (False, True):  # of no use before the boxes have their places
+        if sideways or upright:
+            break
+        for i, (arrow, route) in enumerate(zip(arrows, routes)):
+            tight = False
+            if with_labels and i in labels:
+                others = [*rects.values(), *(rect for j, rect in labels.items() if j != i)]
+                tight = any(overlap(labels[i], rect) for rect in others)
+            elif arrow.bend:
+                tight = any(overlap(grown(segments(route)[1], 0.12, 0.12), rect) for rect in rects.values())
+            if arrow.bend and boxes[arrow.source].row == boxes[arrow.target].row:
+                upright |= tight
+            else:
+                sideways |= tight
     return sideways, upright
 
 
