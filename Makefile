@@ -6,7 +6,7 @@ SCALE ?= quick
 BIN := $(VENV)/bin
 TOOLS := $(BIN)/python -m tools
 
-.PHONY: help run test execute sync stamp table keep bench clean
+.PHONY: help run test execute reproduce sync stamp table keep bench clean
 
 help:  ## what there is
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## /make \1	/' | expand -t 16
@@ -21,6 +21,9 @@ test: $(VENV)/.ready-dev  ## ruff, the unit tests, and every notebook at scale q
 
 execute: $(VENV)/.ready-dev  ## execute NOTEBOOK at SCALE (cpu, gpu, paper) in place and store its outputs
 	@$(TOOLS) execute $(NOTEBOOK) --scale $(if $(filter file default undefined,$(origin SCALE)),cpu,$(SCALE))
+
+reproduce: $(VENV)/.ready  ## execute all notebooks (or NOTEBOOKS="a b") at SCALE, JOBS at once, and sum up the results
+	@$(TOOLS) reproduce $(NOTEBOOKS) $(if $(filter file default undefined,$(origin SCALE)),,--scale $(SCALE)) $(if $(JOBS),--jobs $(JOBS))
 
 sync: $(VENV)/.ready-dev  ## refresh the notebooks' synced cells from the .py files
 	@$(TOOLS) sync

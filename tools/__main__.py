@@ -4,6 +4,7 @@ import argparse
 import sys
 
 from tools import notebooks, repository
+from utils.device import SCALES
 
 
 def main(arguments=None):
@@ -21,9 +22,14 @@ def main(arguments=None):
     ):
         command = commands.add_parser(name, help=text)
         command.add_argument("notebook")
-        command.add_argument(
-            "--scale", default="quick" if name == "run" else "cpu", choices=("quick", "cpu", "gpu", "paper")
-        )
+        command.add_argument("--scale", default="quick" if name == "run" else "cpu", choices=SCALES)
+
+    reproduce = commands.add_parser(
+        "reproduce", help="execute many notebooks at one scale, each in a process of its own, and sum up the results"
+    )
+    reproduce.add_argument("notebooks", nargs="*", help="all of them, unless some are named")
+    reproduce.add_argument("--scale", choices=SCALES, help="gpu where there is one, else cpu")
+    reproduce.add_argument("--jobs", type=int, help="so many at once: 4 on a CUDA GPU, else 1")
 
     stamp = commands.add_parser(
         "stamp", help="write the collection's address, owner/name, into every file that names it"
@@ -47,6 +53,10 @@ def main(arguments=None):
             return notebooks.run(options.notebook, options.scale)
         if options.command == "execute":
             return notebooks.execute(options.notebook, options.scale)
+        if options.command == "reproduce":
+            from tools.reproduce import reproduce  # needs signals that Windows has not
+
+            return reproduce(options.notebooks, options.scale, options.jobs)
         if options.command == "stamp":
             return repository.stamp(options.repository)
         if options.command == "table":

@@ -14,6 +14,7 @@ from nbconvert.preprocessors import ExecutePreprocessor
 from PIL import Image
 
 from tools.repository import ROOT, address, files
+from utils.progress import tell
 
 MARKER = re.compile(r"# %load -s (?P<names>[\w,]+) (?P<path>\S+)")
 SETUP_MARKER = "# Setup: "
@@ -120,7 +121,9 @@ def execute(notebook, scale):
         raise ValueError("what is stored comes from scale cpu, gpu or paper; `make run` executes a copy at scale quick")
     path = locate(notebook)
     book = executed(path, scale, {"RESULTS_DIR": str(path.parent / "results")})
-    nbformat.write(book, path)
+    partial = path.with_name(f"{path.name}.part")  # an interrupt leaves the old file or the new one
+    nbformat.write(book, partial)
+    os.replace(partial, path)
     print(f"{path.relative_to(ROOT)}: executed in place, {path.stat().st_size / 1000:.0f} kB")
     return 0
 
@@ -141,12 +144,30 @@ def executed(path, scale, environment=None):
     os.environ.update({**MEMORY, "RUN_SCALE": scale, **(environment or {})})
     try:
         options = dict(kernel_name="python3", record_timing=False, extra_arguments=["--log-level=ERROR"])
+        if os.environ.get("PROGRESS_FILE"):
+            options.update(followed(book))
         processor = ExecutePreprocessor(timeout=CELL_TIMEOUT[scale], **options)
         processor.preprocess(book, {"metadata": {"path": str(path.parent)}})
     finally:
         os.environ.clear()
         os.environ.update(old)
     return clean(book)
+
+
+def followed(book):
+    """Hooks that tell at which code cell the execution is, and print what each has printed: for `make reproduce`."""
+    code = [index for index, cell in enumerate(book.cells) if cell.cell_type == "code" and cell.source.strip()]
+
+    def started(cell, cell_index):
+        if cell_index in code:
+            Path(os.environ["PROGRESS_FILE"]).unlink(missing_ok=True)  # a training of the cell before
+            tell(suffix=".cell", cell=code.index(cell_index) + 1, cells=len(code))
+
+    def ended(cell, cell_index, execute_reply):
+        text = "".join(text_of(output) for output in cell.outputs if output.output_type == "stream")
+        print(f"[cell {code.index(cell_index) + 1} of {len(code)}]\n{as_seen(text)}", flush=True)
+
+    return {"on_cell_start": started, "on_cell_executed": ended}
 
 
 def clean(book):

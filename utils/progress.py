@@ -1,5 +1,8 @@
 """What a training prints: how long it will take, one bar that is updated in place, one line an epoch."""
 
+import contextlib
+import json
+import os
 import sys
 import time
 
@@ -20,6 +23,8 @@ class Progress:
     def __init__(self, run, train_loader, evaluate_on, lines=LINES):
         self.run, self.loader, self.evaluate_on = run, train_loader, evaluate_on
         self.bar, self.steps, self.foretold, self.begin = None, 0, False, None
+        self.before = len(run.history["epoch"])  # epochs of earlier sessions
+        self.told = 0.0  # the time of the last `tell`
         self.every = -(-run.epochs // lines)
         self.always = (1, run.epochs) if lines > 1 else (run.epochs,)
 
@@ -41,20 +46,40 @@ class Progress:
             self.begin = time.perf_counter()
         if not self.foretold and self.steps == min(WARM_UP + MEASURED, max(len(self.loader), WARM_UP + 1)):
             self.foretell()
+        if time.monotonic() - self.told > 1:
+            self.tell()
+
+    def tell(self):
+        """Where the training is, for `make reproduce`: its name, epoch, share of all steps and the seconds left."""
+        self.told = time.monotonic()
+        total = self.run.epochs * len(self.loader)
+        done = self.before * len(self.loader) + self.steps
+        left = None
+        if self.steps > WARM_UP:
+            left = (time.perf_counter() - self.begin) / (self.steps - WARM_UP) * (total - done)
+            if self.steps <= len(self.loader):  # what is measured later has evaluations in it
+                left *= 1 + self.evaluation()
+        name = self.run.path.stem.rpartition("-")[0] if self.run.path is not None else "training"
+        epoch = min(done // len(self.loader) + 1, self.run.epochs)
+        tell(training=name, epoch=epoch, epochs=self.run.epochs, share=done / total, left=left)
+
+    def evaluation(self):
+        """What an epoch's evaluation costs beside its steps: an image without gradients takes about a third."""
+        return sum(loader.count for loader in self.evaluate_on.values()) / self.loader.count / 3
 
     def foretell(self):
-        """Say how long the rest will take, by the first steps; an image without gradients costs about a third."""
+        """Say how long the rest will take, by the first steps."""
         self.foretold = True
         synchronise(self.run.device)
         step = (time.perf_counter() - self.begin) / (self.steps - WARM_UP)
-        extra = sum(loader.count for loader in self.evaluate_on.values()) / self.loader.count / 3
         epochs = self.run.epochs - len(self.run.history["epoch"])
-        seconds = step * len(self.loader) * (1 + extra) * epochs
+        seconds = step * len(self.loader) * (1 + self.evaluation()) * epochs
         self.bar.clear()
         say(f"About {in_words(seconds)} for {epochs} epoch{'s' * (epochs != 1)}; interrupting the cell ends it early.")
 
     def end_epoch(self):
         self.bar.close()
+        self.tell()
         self.show(len(self.run.history["epoch"]) - 1)
 
     def replay(self):
@@ -89,6 +114,17 @@ class Progress:
         done = len(self.run.history["epoch"])
         again = " Run the cell again to go on from there." if self.run.path is not None and done else ""
         say(f"Interrupted after {done} finished epoch{'s' * (done != 1)} of {self.run.epochs}.{again}")
+
+
+def tell(suffix="", **state):
+    """Write `state` as one line of JSON to the file $PROGRESS_FILE + `suffix`, if that is set: whole or not at all."""
+    path = os.environ.get("PROGRESS_FILE")
+    if not path or not is_first():
+        return
+    with contextlib.suppress(OSError):  # a full disk should not end a training
+        with open(f"{path}{suffix}.part", "w", encoding="utf-8") as file:
+            file.write(json.dumps(state) + "\n")
+        os.replace(f"{path}{suffix}.part", f"{path}{suffix}")
 
 
 def is_share(name):
