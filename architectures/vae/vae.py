@@ -153,7 +153,7 @@ class ConvVAE(VAE):
     `channels` are those of the first convolution; the second has twice as many. The paper has no such net.
     """
 
-    def __init__(self, latent_dim=50, hidden_dim=512, channels=32, likelihood="bernoulli"):
+    def __init__(self, latent_dim=50, hidden_dim=256, channels=32, likelihood="bernoulli"):
         self.channels = channels
         super().__init__(latent_dim, hidden_dim, pixels=784, likelihood=likelihood)
 
