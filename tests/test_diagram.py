@@ -229,6 +229,7 @@ def test_many_parts_wrap_and_every_arrow_runs_between_its_parts():
     for name, arrow in artists("arrow:").items():
         source, target = (bounds[key] for key in name.split("->"))
         x, y = arrow.get_xdata(), arrow.get_ydata()
+        assert all(x[i] == x[i + 1] or y[i] == y[i + 1] for i in range(len(x) - 1)), "a diagonal"
         assert 0 < x[0] - source[2] < 0.1 and source[1] < y[0] < source[3]
         assert 0 < target[0] - x[-1] < 0.1 and target[1] < y[-1] < target[3]
     assert len({round(b[1] + b[3], 3) for b in bounds.values()}) > 1, "in more than one row"
@@ -246,6 +247,17 @@ def test_tokens_are_drawn_upwards():
         assert list(arrow.get_xdata()) == [0, 0] and arrow.get_ydata()[1] > arrow.get_ydata()[0]
     diagram.draw_network(Tokens(), torch.randint(50, (2, 5)), ["rnn"])
     assert len(artists("part:")["rnn"].get_paths()) == 5
+
+
+def test_long_labels_keep_their_distance():
+    parts = {"conv": "a convolution of stride two", "norm": "a batch normalisation", "fc": "the scores of the classes"}
+    diagram.draw_network(Small(), torch.randn(1, 3, 8, 8), parts)
+    assert_readable()
+    parts = {"embedding": "a matrix with a row for each word", "head": "the scores of the classes"}
+    diagram.draw_network(Tokens(), torch.randint(50, (1, 4)), parts)
+    assert_readable()
+    diagram.draw_network(nn.Identity(), torch.zeros(1, 3, 123456), {"": ""}, "sizes longer than their labels")
+    assert_readable()
 
 
 def test_a_transformer_layer_that_runs_several_times():
@@ -339,6 +351,21 @@ def test_a_bend_leads_around_by_so_many_columns():
         edge = 0 if bend < 0 else 2
         assert x[0] == pytest.approx(places["a"][edge], abs=0.03)
         assert x[3] == pytest.approx(places["c"][edge], abs=0.03)
+
+
+def test_a_long_label_moves_its_boxes_apart():
+    diagram.draw_flow({"a": ("a", 0, 0), "b": ("b", 1, 0)}, [("a", "b", "many words on a line")])
+    plt.gcf().canvas.draw()
+    a, b = (box.get_window_extent() for box in artists("box:").values())
+    label = next(text for text in plt.gca().texts if text.get_text().startswith("many")).get_window_extent()
+    assert a.x1 <= label.x0 and label.x1 <= b.x0
+
+
+def test_arrows_that_meet_turn_above_their_target():
+    boxes = {"far": ("far", 0, 0), "near": ("near", 1, 1), "y": ("y", 3, 2, "data")}
+    diagram.draw_flow(boxes, [("far", "y"), ("near", "y")])
+    turns = [line.get_ydata()[1] for line in artists("arrow:").values()]
+    assert turns[0] == pytest.approx(turns[1]) and turns[0] < extent(artists("box:")["near"])[1]
 
 
 def test_a_layer_spans_what_it_gathers():
