@@ -55,7 +55,7 @@ def test_stored_outputs_are_those_of_one_clean_run(path):
     assert any(output.output_type == "display_data" for output in outputs), "no plot is stored"
     assert not [output for output in outputs if output.output_type == "error"]
     for cell in code:
-        if re.search(r"^(plot|show)_\w+\(", cell.source, re.MULTILINE):
+        if re.search(r"^(plot|show|draw)_\w+\(", cell.source, re.MULTILINE):
             assert any("image/png" in output.get("data", {}) for output in cell.outputs), (
                 f"no image: {cell.source[:80]}"
             )
