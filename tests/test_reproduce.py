@@ -120,8 +120,8 @@ def test_interrupt_ends_processes_and_kernels_and_scale_quick_stores_nothing(cop
     try:
         wait_until(lambda: (copy / "für alle/a").exists() and (copy / "für alle/a").read_text())
         kernel = int((copy / "für alle/a").read_text())
-        process.send_signal(signal.SIGINT)
-        printed, _ = process.communicate(timeout=60)
+        process.send_signal(signal.SIGTERM)
+        printed, _ = process.communicate(timeout=120)
     finally:
         process.kill()
     assert process.returncode == 130
@@ -131,7 +131,7 @@ def test_interrupt_ends_processes_and_kernels_and_scale_quick_stores_nothing(cop
         ["für alle/a", "stopped"],
         ["für alle/b", "waiting"],
     ]
-    wait_until(lambda: not alive(kernel), seconds=5)
+    wait_until(lambda: not alive(kernel), seconds=20)
     assert (copy / "build/quick" / paths[0]).exists() and (copy / paths[0]).read_bytes() == before
     assert sorted(path.name for path in (copy / "build/reproduce/quick/für alle").iterdir()) == ["1.log", "a.log"]
     assert "The same command goes on from here" in printed
@@ -147,6 +147,41 @@ def test_how_many_at_once():
         reproduce.at_once(0, "cuda")
     with pytest.raises(FileNotFoundError, match=r"no notebook nowhere\.ipynb"):
         reproduce.reproduce(["nowhere.ipynb"], "quick")
+
+
+def test_make_passes_on_what_it_is_given(repository_copy):
+    def planned(*arguments):
+        command = ["make", "-n", "reproduce", "-o", ".venv/.ready", *arguments]
+        return subprocess.run(command, cwd=repository_copy, capture_output=True, text=True).stdout.split()[3:]
+
+    assert planned() == ["reproduce"]  # the scale is chosen by the hardware
+    assert planned("SCALE=gpu", "NOTEBOOKS=a.ipynb b.ipynb", "JOBS=3") == (
+        ["reproduce", "a.ipynb", "b.ipynb", "--scale", "gpu", "--jobs", "3"]
+    )
+
+
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signals_that_stop_everything(kind):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    before = reproduce.on_signals(signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), kind)
+            time.sleep(5)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def test_a_process_that_ignores_the_interrupt_is_killed(tmp_path, monkeypatch):
+    monkeypatch.setattr(reproduce, "PATIENCE", 0.3)
+    script = "trap '' INT; echo ready; while :; do sleep 60; done"
+    process = subprocess.Popen(["sh", "-c", script], start_new_session=True, stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b"ready\n"
+    job = reproduce.Job(tmp_path / "a.ipynb", tmp_path / "a.log", "running", process, time.time())
+    reproduce.stop([job])
+    assert (job.status, process.poll()) == ("stopped", -signal.SIGKILL)
+    process.stdout.close()
 
 
 def state(job, monkeypatch, cell=3, **training):
@@ -222,7 +257,7 @@ def test_a_training_tells_where_it_is(tmp_path, monkeypatch):
     assert all(state["left"] > 0 for state in seen[3:-2])
 
 
-def wait_until(condition, seconds=60):
+def wait_until(condition, seconds=240):
     limit = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < limit, "it did not happen in time"

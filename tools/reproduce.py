@@ -4,6 +4,7 @@ A notebook that fails stops only itself. What was broken off is taken up by the 
 recognised, unfinished ones go on from their last epoch, and notebooks that are through are skipped until all are.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -76,7 +77,8 @@ def reproduce(notebooks=(), scale=None, jobs=None):
     try:
         follow(todo, scale, jobs, finished)
     except KeyboardInterrupt:
-        pass
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            print("\nStopping the notebooks and their kernels …", flush=True)
     finally:
         on_signals(signal.SIG_IGN)  # a second Ctrl-C would leave kernels behind
         stop(todo)
@@ -166,9 +168,10 @@ def follow(todo, scale, jobs, path):
 def start(job, scale, jobs):
     """Execute a notebook in a process and a session of its own, which no Ctrl-C reaches but through `stop`."""
     job.log.parent.mkdir(parents=True, exist_ok=True)
+    forget(job)
     environment = {**os.environ, "PROGRESS_FILE": str(job.progress), "PYTHONUNBUFFERED": "1"}
     if jobs > 1:
-        environment.setdefault("OMP_NUM_THREADS", str(max(1, os.cpu_count() // jobs)))
+        environment.setdefault("OMP_NUM_THREADS", str(max(1, torch.get_num_threads() // jobs)))
     command = [sys.executable, "-m", "tools", "run" if scale == "quick" else "execute", str(job.path), "--scale", scale]
     with open(job.log, "wb") as log:
         options = dict(cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
@@ -179,6 +182,11 @@ def start(job, scale, jobs):
 def end(job, status):
     """Note that the notebook's process has ended."""
     job.status, job.seconds = status, time.time() - job.started
+    forget(job)
+
+
+def forget(job):
+    """Remove what the notebook's process and kernel told of their progress."""
     for suffix in ("", ".cell"):
         Path(f"{job.progress}{suffix}").unlink(missing_ok=True)
 
