@@ -85,7 +85,7 @@ def test_two_at_once_one_is_stored_and_a_failure_stops_only_itself(copy, capsys,
     before = (copy / paths[0]).read_bytes()
     assert reproduce.reproduce([*paths, paths[0]], "cpu", 2) == 1
     printed = capsys.readouterr().out
-    assert printed.startswith("2 notebooks at scale cpu, 2 at once, on a GPU.")
+    assert printed.startswith("2 notebooks at scale cpu, 2 at once, on a GPU.\nLogs: build/reproduce/cpu\n")
     book = nbformat.read(copy / paths[1], as_version=4)
     seen = [json.loads(line) for line in re.findall("seen (.*)", book.cells[1].outputs[0].text)]
     assert seen[0].pop("left") == 0 and seen[1] == {"cell": 2, "cells": 2}

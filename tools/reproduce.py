@@ -72,7 +72,7 @@ def reproduce(notebooks=(), scale=None, jobs=None):
     )
     if scale in ("gpu", "paper") and gpu is None:
         print(f"There is no GPU here: scale {scale} may take days on this CPU. SCALE=cpu is made for it.")
-    sys.stdout.flush()
+    print(f"Logs: {inside(folder)}", flush=True)
     before = on_signals(signal.default_int_handler)
     try:
         follow(todo, scale, jobs, finished)
@@ -278,6 +278,7 @@ def sum_up(todo, scale, path):
         return 1
     names = [job.name for job in todo]  # all of them are through: the next call begins anew
     save({name: value for name, value in recall(path).items() if name not in names}, path)
+    print(f"\nExecuted copies: build/{scale}" if scale == "quick" else "\nResults for the READMEs: make table")
     return 0
 
 
