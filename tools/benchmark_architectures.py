@@ -8,13 +8,14 @@ import time
 
 import torch
 import torchvision
-from torch import distributions
+from torch import distributions, nn
 from torch.nn import functional as F
 
 from architectures.alexnet.alexnet import alexnet_one_tower
 from architectures.inception.inception import googlenet_loss, googlenet_torchvision
 from architectures.mobilenet.mobilenet import MobileNetV2
 from architectures.resnet.resnet import resnet18, resnet50
+from architectures.unet.unet import UNet
 from architectures.vae.vae import VAE
 from architectures.vgg.vgg import vgg11
 from utils.device import set_seed, synchronise
@@ -42,6 +43,7 @@ def main(device, rounds):
         step = compare(nets, lambda net, x=images, y=labels: train_step(net, x, y), rounds, device)
         print(f"{name:11} batch {batch:2}   forward {forward:.2f}   training step {step:.2f}")
     compare_vae(device, rounds)
+    compare_unet(device, rounds)
 
 
 def compare_vae(device, rounds, batch=100, steps=20):
@@ -68,6 +70,51 @@ def plain_elbo(net, images):
     likelihood = distributions.Bernoulli(logits=net.decoder(posterior.rsample()))
     kl = distributions.kl_divergence(posterior, prior).sum(dim=1)
     return likelihood.log_prob(images).sum(dim=1) - kl
+
+
+def compare_unet(device, rounds, batch=2, pixels=256):
+    """Training steps of a padded U-Net of width 16 against an equal net, its layers written one after the other."""
+    set_seed(0)
+    nets = [build().to(device) for build in (lambda: UNet(1, 2, 16, padding=True, dropout=0.0), PlainUNet)]
+    for ours, theirs in zip(nets[0].parameters(), nets[1].in_order()):
+        theirs.data.copy_(ours.data)
+    images = torch.randn(batch, 1, pixels, pixels, device=device)
+    masks = torch.randint(2, (batch, pixels, pixels), device=device)
+    step = compare(nets, lambda net: train_step(net, images, masks), rounds, device)
+    print(f"U-Net      batch {batch:2}   training step {step:.2f}   (width 16, {pixels} pixels; wanted: 1.00)")
+
+
+class PlainUNet(nn.Module):
+    """A U-Net of width 16 with padding, each layer by its own name."""
+
+    def __init__(self):
+        super().__init__()
+        stages = {"d1": (1, 16), "d2": (16, 32), "d3": (32, 64), "d4": (64, 128), "b": (128, 256)}
+        stages |= {"m4": (256, 128), "m3": (128, 64), "m2": (64, 32), "m1": (32, 16)}
+        for name, (c_in, c_out) in stages.items():
+            setattr(self, f"{name}a", nn.Conv2d(c_in, c_out, 3, padding=1))
+            setattr(self, f"{name}b", nn.Conv2d(c_out, c_out, 3, padding=1))
+        for number, channels in ((4, 256), (3, 128), (2, 64), (1, 32)):
+            setattr(self, f"u{number}", nn.ConvTranspose2d(channels, channels // 2, 2, stride=2))
+        self.head = nn.Conv2d(16, 2, 1)
+
+    def in_order(self):
+        """The parameters in the order in which UNet has them: stages down, up-convolutions, stages up, the head."""
+        names = [f"{stage}{part}" for stage in ("d1", "d2", "d3", "d4", "b") for part in "ab"]
+        names += ["u4", "u3", "u2", "u1", *(f"{stage}{part}" for stage in ("m4", "m3", "m2", "m1") for part in "ab")]
+        return [parameter for name in [*names, "head"] for parameter in getattr(self, name).parameters()]
+
+    def forward(self, x):
+        x1 = F.relu(self.d1b(F.relu(self.d1a(x))))
+        x2 = F.relu(self.d2b(F.relu(self.d2a(F.max_pool2d(x1, 2)))))
+        x3 = F.relu(self.d3b(F.relu(self.d3a(F.max_pool2d(x2, 2)))))
+        x4 = F.relu(self.d4b(F.relu(self.d4a(F.max_pool2d(x3, 2)))))
+        x = F.relu(self.bb(F.relu(self.ba(F.max_pool2d(x4, 2)))))
+        x = F.relu(self.m4b(F.relu(self.m4a(torch.cat([x4, self.u4(x)], 1)))))
+        x = F.relu(self.m3b(F.relu(self.m3a(torch.cat([x3, self.u3(x)], 1)))))
+        x = F.relu(self.m2b(F.relu(self.m2a(torch.cat([x2, self.u2(x)], 1)))))
+        x = F.relu(self.m1b(F.relu(self.m1a(torch.cat([x1, self.u1(x)], 1)))))
+        return self.head(x)
 
 
 def compare(nets, work, rounds, device):

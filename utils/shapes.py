@@ -12,17 +12,22 @@ def make_shapes(count, seed=0):
     Position, size, rotation, both colours, brightness gradient, a distracting blob and noise vary from image to
     image. The same (count, seed) gives the same images again.
     """
+    return make_shapes_and_masks(count, seed)[:2]
+
+
+def make_shapes_and_masks(count, seed=0):
+    """The images and labels of `make_shapes`, and which pixels belong to the shape: uint8 (count, 32, 32), 1 inside."""
     rng = np.random.default_rng(seed)
     labels = rng.permutation(np.arange(count) % len(CLASSES)).astype(np.uint8)
-    images = np.empty((count, SIZE, SIZE, 3), np.uint8)
+    images, masks = np.empty((count, SIZE, SIZE, 3), np.uint8), np.empty((count, SIZE, SIZE), np.uint8)
     for start in range(0, count, 500):  # in blocks, to bound the memory
         block = slice(start, start + 500)
-        images[block] = draw(labels[block], rng)
-    return images, labels
+        images[block], masks[block] = draw(labels[block], rng)
+    return images, labels, masks
 
 
 def draw(labels, rng):
-    """One block of images, uint8 (n, 32, 32, 3), for `labels` (n,)."""
+    """One block of images, uint8 (n, 32, 32, 3), for `labels` (n,), and their masks, bool (n, 32, 32)."""
     n = len(labels)
     grid = np.arange(SIZE, dtype=np.float32) - (SIZE - 1) / 2
 
@@ -47,7 +52,7 @@ def draw(labels, rng):
     image = np.where(blob[..., None], vary(0, 255, 1, 1, 3), image)
     image = np.where(mask[..., None], colour, image)
     image += vary(5, 30)[..., None] * rng.standard_normal(image.shape, np.float32)
-    return np.clip(np.rint(image), 0, 255).astype(np.uint8)
+    return np.clip(np.rint(image), 0, 255).astype(np.uint8), mask
 
 
 def inside(label, u, v):
