@@ -12,7 +12,7 @@ import torch
 import torchvision
 
 from tools.repository import ROOT, files
-from utils import data
+from utils import images as data
 
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 PROMISE = re.compile(r"\)?\s+# (torch\.Size\(.*\)|'.*'|\d\S*)$")  # a value, as Python shows it
