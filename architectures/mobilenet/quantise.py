@@ -63,8 +63,8 @@ class Quantised(nn.Module):
         super().__init__()
         self.layer, self.bits, self.observing = copy.deepcopy(layer), bits, True
         self.layer.weight = nn.Parameter(round_weights(layer.weight, bits, per_channel), requires_grad=False)
-        self.register_buffer("low", torch.zeros(()))  # the range holds 0: padding is made of it
-        self.register_buffer("high", torch.zeros(()))
+        for end in ("low", "high"):  # the range always holds 0: padding is made of it
+            self.register_buffer(end, torch.zeros((), device=layer.weight.device))
 
     def forward(self, x):
         if self.observing:
