@@ -122,6 +122,8 @@ def in_english(n):
 class PairLoader:
     """Batches (src (B, S), tgt (B, T)) of pairs of similar length, int64 on `device`; targets have both ends.
 
+    Of several processes each serves its part of every batch's pairs, padded like the whole batch.
+
     pairs       a Pairs; `source` and `target` are the vocabularies (Words or BytePairs) that encode them
     max_tokens  the most tokens, padding counted, on either side of a batch. Raises ValueError for a longer sentence.
     shuffle     the order is drawn from (seed, epoch), as in ImageLoader; which lengths meet is the same every epoch,

@@ -187,7 +187,9 @@ def two(folder):
     """Two processes, the second of which is killed in a training at the end."""
     example = re.search(r"```python\n(.*?fully_shard.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)[1]
     result = launch(folder, 2, [example, "T.killed()"], KILL=str(folder / "killed"))
-    return result, time.time(), torch.load(folder / "2.pt", weights_only=True)
+    ended = time.time()
+    assert (folder / "2.pt").exists(), result.stderr[-3000:]
+    return result, ended, torch.load(folder / "2.pt", weights_only=True)
 
 
 @pytest.fixture(scope="module")
@@ -195,6 +197,7 @@ def three(folder, two):
     """Three processes, which end the training that was broken off; then a cell fails in one of them."""
     last = "if T.distributed.local_rank() == 1:\n    raise ValueError('on purpose')\nT.time.sleep(200)"
     result = launch(folder, 3, [last])
+    assert (folder / "3.pt").exists(), result.stderr[-3000:]
     return result, torch.load(folder / "3.pt", weights_only=True)
 
 
@@ -322,7 +325,7 @@ def test_recomputed_layers_keep_less_and_change_nothing():
         assert checkpointed(model, *names) is model
         fingerprint.describe_model(model)  # ends
         torch.manual_seed(1)
-        with SavedBytes() as saved:
+        with SavedBytes(*model.encoder, *model.decoder) as saved:
             loss = model(src, tgt).square().mean()
         loss.backward()
         assert list(model.state_dict()) == names_before

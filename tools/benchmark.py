@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from torchvision.transforms import v2
 
 from architectures.resnet.resnet import cifar_resnet
-from tools import benchmark_architectures, benchmark_transformer
+from tools import benchmark_architectures, benchmark_distributed, benchmark_transformer
 from utils.device import autocast, choose_precision, compiled_for, dtype_name, get_device, set_seed, synchronise
 from utils.files import data_root
 from utils.images import load_cifar10, load_shapes
@@ -72,6 +72,7 @@ def main(rounds, steps):
     compare_recipes(data, device, rounds, steps)
     benchmark_transformer.main(device, rounds, steps)
     benchmark_architectures.main(device, rounds)
+    benchmark_distributed.main(device, rounds, steps)
     return 0
 
 

@@ -73,6 +73,8 @@ def join(timeout=600):
     names = [f"here/{number}" for number in range(world)]
     try:
         store, rank, world = next(torch.distributed.rendezvous("env://", timeout=limit))
+        attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")  # after a restart the store still has the old keys
+        store = torch.distributed.PrefixStore(f"attempt {attempt}", store)
         store.set(names[rank], "")
         store.wait(names, limit)
     except RuntimeError as error:  # torch's errors of its network and of its store
