@@ -563,3 +563,30 @@ def test_describe_tells_loaders_apart():
     others = (dict(crop=32), dict(margin=4), dict(turn=True), dict(augment=field), dict(slices=3), dict(seed=1))
     for options in (*others, dict(weights=2 * torch.ones(5, 64, 64))):
         assert shape_loader(**options)[1].describe() != base
+
+
+def test_processes_share_a_batch(monkeypatch):
+    options = dict(crop=32, crops=2, shuffle=True, turn=True, augment=field)
+    whole = list(shape_loader(**options)[1])
+    parts = []
+    for rank in range(2):
+        monkeypatch.setattr(S, "own_part", lambda start, stop, r=rank: slice(start + r, start + r + 1 + r))
+        parts.append(list(shape_loader(**options)[1]))
+    first = [torch.cat(pair) for pair in zip(parts[0][0], parts[1][0])]
+    assert all(torch.equal(ours, theirs) for ours, theirs in zip(first, whole[0]))
+
+
+def test_the_kept_net_comes_with_what_a_user_needs(tmp_path, monkeypatch):
+    monkeypatch.setattr(U, "__file__", str(tmp_path / "unet.py"))
+    with pytest.raises(FileNotFoundError):
+        U.unet_isbi2012()
+    settings = dict(base_width=2, depth=2, padding=True, batch_norm=True)
+    net = U.UNet(**settings)
+    state = {name: value.half() if value.is_floating_point() else value for name, value in net.state_dict().items()}
+    (tmp_path / "weights").mkdir()
+    torch.save(dict(model=state, settings=settings, level=0.5), tmp_path / "weights" / "unet_isbi2012.pt")
+    kept, about = U.unet_isbi2012()
+    assert about == dict(settings=settings, level=0.5) and not kept.training
+    x = torch.randn(1, 1, 16, 16)
+    torch.testing.assert_close(kept(x), net.eval()(x), rtol=0, atol=0.05)
+    assert count(on_meta(U.UNet, base_width=16, depth=3, padding=True, batch_norm=True)) * 2 < 2e6  # bytes, in float16

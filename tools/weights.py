@@ -10,6 +10,7 @@ KEPT = {  # what a notebook saved, and where it is kept
     "ResNet/resnet20-weights.pt": "architectures/resnet/weights/resnet20_cifar10.pt",
     "Attention/numbers-weights.pt": "attention/weights/numbers.pt",
     "VAE/vae2d-weights.pt": "architectures/vae/weights/vae2d_mnist.pt",
+    "UNet/unet-weights.pt": "architectures/unet/weights/unet_isbi2012.pt",
 }
 
 
