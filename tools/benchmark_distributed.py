@@ -117,9 +117,8 @@ def checkpointing(device, rounds):
         kept[label] = saved.total
     print(f"\nActivation checkpointing: a training step on 4 sentences of {LONG} tokens, the same Transformer, float32")
     for label, seconds in times.items():
-        print(
-            f"{label:18} {kept[label] / 1e6:8,.0f} MB kept by the forward pass, {1000 * statistics.median(seconds):7,.0f} ms a step"
-        )
+        duration = f"{1000 * statistics.median(seconds):7,.0f} ms a step"
+        print(f"{label:18} {kept[label] / 1e6:8,.0f} MB kept by the forward pass, {duration}")
     (more, less), (fast, slow) = kept.values(), map(statistics.median, times.values())
     print(f"{'':18} memory {less / more:.2f}, time {slow / fast:.2f} of the plain step's")
 
