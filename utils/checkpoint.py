@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from utils.device import current_scale, dtype_name, hardware, versions
-from utils.distributed import from_first, is_first, one_ahead, rank_and_world, say
+from utils.distributed import from_first, is_first, meet, one_ahead, rank_and_world, say
 from utils.fingerprint import fingerprint
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -57,8 +57,13 @@ def load_file(path):
 
 
 def save_weights(model, path, **about):
-    """Write a model's weights, and whatever plain values describe them, to `path`; in one process for all."""
-    with one_ahead(f"{path} of {next(_saved)}", chosen=is_first()):
+    """Write a model's weights, and whatever plain values describe them, to `path`.
+
+    Every process of a distributed run calls it, the first one writes, and the others go on once the file is there.
+    """
+    occasion = f"save_weights {next(_saved)}"
+    meet(occasion)  # a slower process may still be reading what the last call wrote
+    with one_ahead(occasion, chosen=is_first()):
         if is_first():
             save_file({"model": model.state_dict(), **about}, path)
 

@@ -136,6 +136,14 @@ def say(text):
         print(text)
 
 
+def meet(what):
+    """Wait until every process has come here. `what` names the occasion, the same in all of them."""
+    if _place is not None:
+        names = [f"{what}/{number}" for number in range(_place.world)]
+        _place.store.set(names[_place.rank], "")
+        _place.store.wait(names, _place.timeout)
+
+
 @contextlib.contextmanager
 def one_ahead(what, chosen):
     """The body runs where `chosen` is true, and in the other processes once it is through (or has failed) there.
