@@ -37,7 +37,7 @@ table: $(VENV)/.ready-dev  ## fill the READMEs' result tables and sample picture
 keep: $(VENV)/.ready-dev  ## keep the small models that the notebooks saved at SCALE in the repository
 	@$(TOOLS) keep --scale $(if $(filter file default undefined,$(origin SCALE)),cpu,$(SCALE))
 
-bench: $(VENV)/.ready-dev  ## speed, as ratios: data loading, the Transformer, its decoding, the classics
+bench: $(VENV)/.ready-dev  ## speed, as ratios: data loading, compiled training, the models, several processes
 	@$(TOOLS) bench
 
 clean:  ## remove what make run built; trainings and data stay
