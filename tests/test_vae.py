@@ -88,9 +88,9 @@ def test_the_bound_equals_torchs_distributions(build, likelihood):
 
 
 def linear_gaussian(encoder_noise=0.0):
-    """A VAE made by hand: x = W z + noise of deviation s. Returns (model, x, exact log p(x)); its q is the posterior.
+    """A VAE made by hand: x = W z + noise of standard deviation s. Returns (model, x, exact log p(x)).
 
-    With `encoder_noise` the encoder's means are wrong by as much.
+    Its q is the posterior; with `encoder_noise` the encoder's means are wrong by as much.
     """
     torch.manual_seed(0)
     pixels, latent, s = 6, 2, 0.5
