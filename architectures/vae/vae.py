@@ -86,7 +86,7 @@ class VAE(nn.Module):
         return self.outputs(z)[..., : self.pixels].sigmoid()
 
     def outputs(self, z):
-        """The decoder's outputs: (..., latent_dim) -> logits (..., pixels), or twice as many numbers under a Gaussian."""
+        """The decoder's outputs: (..., latent_dim) -> logits (..., pixels), twice as many numbers under a Gaussian."""
         return self.decoder(z.reshape(-1, self.latent_dim)).float().view(*z.shape[:-1], -1)
 
     def log_likelihood(self, x, z):
