@@ -47,12 +47,12 @@ clean:  ## remove what make run built; trainings and data stay
 # middle of a package: such a one has no RECORD, pip would take it for installed, and the environment is made anew.
 HALF := import importlib.metadata as m, sys; sys.exit(any(d.read_text("RECORD") is None for d in m.distributions()))
 define install
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
-		{ echo "Python 3.10 or later is needed, this is $$($(PYTHON) --version): try make PYTHON=python3.12 …"; exit 1; }
-	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
+		{ echo "Python 3.10 or later is needed, this is $$("$(PYTHON)" --version): try make PYTHON=python3.12 …"; exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || \
 		{ echo "This Python cannot make virtual environments. On Debian or Ubuntu: sudo apt install python3-venv"; exit 1; }
 	@if ! $(BIN)/python -m pip --version >/dev/null 2>&1 || { [ -e $(VENV)/.unfinished ] && ! $(BIN)/python -c '$(HALF)'; }; \
-		then $(PYTHON) -m venv --clear $(VENV); fi
+		then "$(PYTHON)" -m venv --clear $(VENV); fi
 	@touch $(VENV)/.unfinished
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(1)
 	@rm $(VENV)/.unfinished

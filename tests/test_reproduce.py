@@ -151,7 +151,7 @@ def test_how_many_at_once():
 
 def test_make_passes_on_what_it_is_given(repository_copy):
     def planned(*arguments):
-        command = ["make", "-n", "reproduce", "-o", ".venv/.ready", *arguments]
+        command = ["make", "--no-print-directory", "-n", "reproduce", "-o", ".venv/.ready", *arguments]
         return subprocess.run(command, cwd=repository_copy, capture_output=True, text=True).stdout.split()[3:]
 
     assert planned() == ["reproduce"]  # the scale is chosen by the hardware
