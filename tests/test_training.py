@@ -1,5 +1,6 @@
 """utils/training.py, progress, checkpoint: resuming to the same bits, recognising runs, stopping early."""
 
+import logging
 import os
 import re
 import signal
@@ -334,6 +335,8 @@ def test_a_compiled_training_keeps_plain_names(tiny_shapes, checkpoints, monkeyp
     monkeypatch.setattr(torch, "compile", lambda module, **options: compile_(module, **{**options, "backend": "eager"}))
     model, run = go_compiled(tiny_shapes)
     assert run.sessions[0]["compiled"] and run.made().count("compiled") == 1
+    # torch's remark about a missing CUDA runtime would be stderr in every stored notebook
+    assert not logging.getLogger("torch.utils.cpp_extension").isEnabledFor(logging.WARNING)
     saved = torch.load(run.path, weights_only=True)["model"]
     assert list(saved) == list(cifar_resnet(8).state_dict())
     set_seed(0)

@@ -1,6 +1,7 @@
 """Which chip a notebook runs on, in which precision, at which scale, from which seed."""
 
 import contextlib
+import logging
 import os
 import platform
 import random
@@ -132,6 +133,8 @@ def compiled_for(device, model, options=True):
     if sys.platform == "win32" and torch.device(device).type == "cpu":
         reason = "not tried on Windows"
     else:
+        # on a machine with CUDA's files and no GPU it would warn in every compiled training
+        logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)
         try:
             torch.compile(lambda x: x.sin() + 1)(torch.ones(2, device=device))
             return torch.compile(model, **{"dynamic": False, **(options if isinstance(options, dict) else {})})
