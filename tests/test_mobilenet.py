@@ -163,23 +163,36 @@ def test_folding_changes_nothing_but_the_norms(build):
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
 
-def test_weights_are_rounded_to_their_grid():
+def test_weights_become_integers_and_scales():
     weight = torch.tensor([[7.0, -3.4, 0.4], [0.7, 0.36, -0.04]])
-    four = Q.round_weights(weight, 4)  # seven steps each way, of 1 and of 0.1
-    torch.testing.assert_close(four, torch.tensor([[7.0, -3.0, 0.0], [0.7, 0.4, 0.0]]))
-    one = Q.round_weights(weight, 4, per_channel=False)
-    torch.testing.assert_close(one, torch.tensor([[7.0, -3.0, 0.0], [1.0, 0.0, 0.0]]))
-    assert not Q.round_weights(torch.zeros(2, 3, 1, 1), 8).any()
+    scale, four = Q.integers_of(weight, 4)  # from -7 to 7, by scales of 1 and of 0.1
+    torch.testing.assert_close(scale, torch.tensor([[1.0], [0.1]]))
+    assert four.tolist() == [[7, -3, 0], [7, 4, 0]] and four.dtype == torch.int8
+    scale, one = Q.integers_of(weight, 4, per_channel=False)
+    torch.testing.assert_close(scale, torch.ones(2, 1))
+    assert one.tolist() == [[7, -3, 0], [1, 0, 0]]
+    assert Q.integers_of(weight, 12)[1].tolist() == [[2047, -994, 117], [2047, 1053, -117]]
+    assert not Q.integers_of(torch.zeros(2, 3, 1, 1), 8)[1].any()
 
 
 def test_activations_are_rounded_within_the_range_that_was_observed():
     one = nn.Linear(1, 1, bias=False)
     nn.init.ones_(one.weight)
-    layer = Q.quantised(nn.Sequential(one), 2, torch.tensor([[-1.0], [2.0]]))  # four values: -1, 0, 1, 2
-    x = torch.tensor([[-5.0], [-0.6], [0.4], [0.6], [9.0]])
-    assert layer(x).flatten().tolist() == [-1.0, -1.0, 0.0, 1.0, 2.0]
-    positive = Q.quantised(nn.Sequential(one), 2, torch.tensor([[1.0], [3.0]]))  # 0 is always one of them
+    calibrated = Q.quantised(nn.Sequential(one), torch.tensor([[-1.0], [2.0]]), activation_bits=2)
+    x = torch.tensor([[-5.0], [-0.6], [0.4], [0.6], [9.0]])  # four values: -1, 0, 1, 2
+    assert calibrated(x).flatten().tolist() == [-1.0, -1.0, 0.0, 1.0, 2.0]
+    positive = Q.quantised(nn.Sequential(one), torch.tensor([[1.0], [3.0]]), activation_bits=2)  # 0 is always one
     assert positive(torch.tensor([[-1.0], [1.2], [2.6]])).flatten().tolist() == [0.0, 1.0, 3.0]
+
+
+@pytest.mark.parametrize(
+    "layer", [nn.Conv2d(4, 6, 3, 2, padding=2, dilation=2, groups=2), nn.Conv2d(4, 4, 1, bias=False), nn.Linear(9, 3)]
+)
+def test_a_layer_of_many_bits_does_what_it_did(layer):
+    torch.manual_seed(0)
+    x = torch.randn(2, 4, 9, 9)
+    with torch.no_grad():
+        torch.testing.assert_close(Q.quantised(nn.Sequential(layer), x, 16, 16)(x), layer(x), rtol=0, atol=1e-3)
 
 
 def test_more_bits_are_closer_and_take_more_bytes():
@@ -187,15 +200,34 @@ def test_more_bits_are_closer_and_take_more_bytes():
     model, x = stirred(M.MobileNetV1(10, 0.25, total_stride=8)).eval(), torch.randn(8, 3, 32, 32)
     with torch.no_grad():
         expected = model(x)
-        errors = [((Q.quantised(model, bits, x)(x) - expected).norm() / expected.norm()).item() for bits in (3, 6, 12)]
-    assert errors[0] > 4 * errors[1] > 16 * errors[2] and errors[2] < 0.01
+
+        def error(*bits):
+            return ((Q.quantised(model, x, *bits)(x) - expected).norm() / expected.norm()).item()
+
+        assert error(3, 3) > 4 * error(6, 6) > 16 * error(12, 12) and error(12, 12) < 0.01
+        assert error(6, 12) < error(6, 3) and error(12, 6) < error(3, 6)
     whole = Q.folded(model)
     biases = sum(p.numel() for name, p in whole.named_parameters() if name.endswith("bias"))
     weights = count(whole) - biases
     assert Q.stored_bytes(whole) == 4 * count(whole)
-    assert Q.stored_bytes(Q.quantised(model, 4, x)) == weights / 2 + 2 * 4 * biases
-    with pytest.raises(ValueError, match="bits is 1; expected a whole number from 2 to 16"):
-        Q.quantised(model, 1, x)
+    assert Q.stored_bytes(Q.quantised(model, x, 4)) == weights / 2 + 2 * 4 * biases
+    for bits in ({"weight_bits": 1}, {"activation_bits": 1}):
+        with pytest.raises(ValueError, match=f"{next(iter(bits))} is 1; expected a whole number from 2 to 16"):
+            Q.quantised(model, x, **bits)
+
+
+def test_a_quantised_net_is_kept_as_bytes():
+    torch.manual_seed(0)
+    model, x = stirred(M.MobileNetV1(10, 0.25, total_stride=8)).eval(), torch.randn(8, 3, 32, 32)
+    eight = Q.quantised(model, x)
+    state = eight.state_dict()
+    held = sum(value.numel() * value.element_size() for value in state.values())
+    layers = sum(isinstance(module, Q.Quantised) for module in eight.modules())
+    assert layers == 28 and held == Q.stored_bytes(eight) + layers * 2 * 4  # and the ends of each range
+    other = Q.quantised(M.MobileNetV1(10, 0.25, total_stride=8), x[:1])
+    other.load_state_dict(state)
+    with torch.no_grad():
+        assert torch.equal(other(x), eight(x))
 
 
 def test_the_kept_model(cifar10):

@@ -5,7 +5,7 @@ https://arxiv.org/abs/1704.04861. Sandler et al., "MobileNetV2: Inverted Residua
 https://arxiv.org/abs/1801.04381.
 
     MobileNetV1(num_classes, width)                     depthwise-separable convolutions (2017, Table 1)
-    MobileNetV1(separable=False), (shallow=True)        the paper's controls: standard convolutions, five blocks less
+    MobileNetV1(separable=False), (shallow=True)        the paper's controls: standard convolutions, fewer blocks
     MobileNetV2(num_classes, width)                     inverted residuals with linear bottlenecks (2018, Table 2)
     MobileNetV1(10, total_stride=16), MobileNetV2(10, total_stride=8)    for images of 32 pixels
     mobilenet_cifar10()                                 a trained net; its weights are not in the repository yet
@@ -23,7 +23,7 @@ from torch import nn
 V1_BLOCKS = (  # output channels and stride of the thirteen blocks after the first convolution (2017, Table 1)
     *((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2)),
     *((512, 1),) * 5,  # the shallow net leaves out these five
-    *((1024, 2), (1024, 1)),  # the paper prints stride 2 for the last one, but its map keeps its 7x7 places
+    *((1024, 2), (1024, 1)),  # the paper prints stride 2 for the last one, but its map keeps its 7x7 positions
 )
 V2_BLOCKS = (  # expansion t, output channels c, repetitions n, stride s of the first (2018, Table 2)
     *((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2)),

@@ -1,17 +1,20 @@
-"""Post-training quantisation, simulated: a network's numbers rounded to few bits, its arithmetic still in floats.
+"""Post-training quantisation: a network's weights kept as small integers, its arithmetic simulated in floats.
 
-    folded(model)                     batch norms multiplied into the convolutions before them
-    quantised(model, bits, images)    weights and activations on grids of 2**bits values, ranges observed on `images`
-    stored_bytes(model)               what the weights would take on disk
+    folded(model)                batch norms multiplied into the convolutions before them
+    quantised(model, images)     8-bit (or fewer) weights and activations, calibrated on `images`; its `state_dict`
+                                 holds int8 weights and their scales
+    stored_bytes(model)          what the weights take when they are packed
 
 Krishnamoorthi, "Quantizing deep convolutional networks for efficient inference", 2018: https://arxiv.org/abs/1806.08342.
 This file needs torch and the standard library alone.
 """
 
 import copy
+from functools import partial
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 
 def fold(conv, norm):
@@ -42,55 +45,64 @@ def folded(model):
     return model
 
 
-def round_weights(weight, bits, per_channel=True):
-    """Weights (out, …) rounded to whole multiples of a step: of one step an output channel, or of one for them all.
+def integers_of(weight, bits, per_channel=True):
+    """(scale, integers) with weight ≈ scale * integers, both of the weight's number of dimensions.
 
-    The grid is symmetric: -(2**(bits - 1) - 1), …, 0, …, 2**(bits - 1) - 1 steps, the largest weight at its end.
+    Symmetric: integers from -(2**(bits - 1) - 1) to 2**(bits - 1) - 1 and a zero point of 0. Each output channel has
+    a scale of its own, (out, 1, …), or all share one; the largest weight gets the largest integer.
     """
     largest = weight.abs().flatten(1).amax(dim=1) if per_channel else weight.abs().amax().expand(len(weight))
-    step = (largest / (2 ** (bits - 1) - 1)).clamp(min=1e-12).view(-1, *(1,) * (weight.ndim - 1))
-    return (weight / step).round() * step
+    scale = (largest / (2 ** (bits - 1) - 1)).clamp(min=1e-12).view(-1, *(1,) * (weight.ndim - 1))
+    return scale, (weight / scale).round().to(torch.int8 if bits <= 8 else torch.int16)
 
 
 class Quantised(nn.Module):
-    """A convolution or linear layer with rounded weights, which rounds its inputs as well.
+    """A convolution (with zero padding) or linear layer with integer weights, which quantises its inputs as well.
 
-    While `observing` it lets inputs pass and remembers their smallest and largest value; afterwards they are clipped
-    to that range and rounded to 2**bits - 1 steps of it, of which one lies exactly at 0.
+    While `observing` it lets inputs pass and remembers the smallest and largest value: the calibration. Afterwards
+    inputs are clipped to that range and rounded to 2**activation_bits values, one of which is exactly 0.
     """
 
-    def __init__(self, layer, bits, per_channel=True):
+    def __init__(self, layer, weight_bits, activation_bits, per_channel=True):
         super().__init__()
-        self.layer, self.bits, self.observing = copy.deepcopy(layer), bits, True
-        self.layer.weight = nn.Parameter(round_weights(layer.weight, bits, per_channel), requires_grad=False)
+        self.bits, self.activation_bits, self.observing, self.operation = weight_bits, activation_bits, True, F.linear
+        if isinstance(layer, nn.Conv2d):
+            options = dict(stride=layer.stride, padding=layer.padding, dilation=layer.dilation, groups=layer.groups)
+            self.operation = partial(F.conv2d, **options)
+        scale, integers = integers_of(layer.weight.detach(), weight_bits, per_channel)
+        self.register_buffer("scale", scale)
+        self.register_buffer("integers", integers)
+        self.bias = None if layer.bias is None else nn.Parameter(layer.bias.detach().clone())
         for end in ("low", "high"):  # the range always holds 0: padding is made of it
-            self.register_buffer(end, torch.zeros((), device=layer.weight.device))
+            self.register_buffer(end, torch.zeros((), device=scale.device))
 
     def forward(self, x):
         if self.observing:
             self.low, self.high = torch.minimum(self.low, x.min()), torch.maximum(self.high, x.max())
-            return self.layer(x)
-        steps = 2**self.bits - 1
-        step = ((self.high - self.low) / steps).clamp(min=1e-12)
-        zero = (-self.low / step).round()  # the number of the step that stands for 0
-        x = (x / step + zero).round().clamp(0, steps)
-        return self.layer((x - zero) * step)
+        else:
+            largest = 2**self.activation_bits - 1
+            scale = ((self.high - self.low) / largest).clamp(min=1e-12)
+            zero_point = (-self.low / scale).round()  # the integer that stands for 0
+            integers = (x / scale + zero_point).round().clamp(0, largest)
+            x = (integers - zero_point) * scale
+        return self.operation(x, self.scale * self.integers, self.bias)
 
 
 @torch.no_grad()
-def quantised(model, bits, images, per_channel=True):
-    """A copy of `model`, folded, with weights and activations of `bits` bits; ranges are observed on `images` (B, …).
+def quantised(model, images, weight_bits=8, activation_bits=8, per_channel=True):
+    """A copy of `model`, folded and quantised; the ranges of its activations are observed on `images` (B, …).
 
-    The images that enter the first layer are rounded like any activation, biases are not. Raises ValueError for bits
-    that are not between 2 and 16.
+    The images that enter the first layer are quantised like any activation; biases are not. Raises ValueError for
+    bits that are not between 2 and 16.
     """
-    if bits not in range(2, 17):
-        raise ValueError(f"bits is {bits}; expected a whole number from 2 to 16")
+    for name, bits in (("weight_bits", weight_bits), ("activation_bits", activation_bits)):
+        if bits not in range(2, 17):
+            raise ValueError(f"{name} is {bits}; expected a whole number from 2 to 16")
     model = folded(model)
     for module in list(model.modules()):
         for name, child in list(module.named_children()):
-            if isinstance(child, (nn.Conv2d, nn.Linear)) and not isinstance(module, Quantised):
-                setattr(module, name, Quantised(child, bits, per_channel))
+            if isinstance(child, (nn.Conv2d, nn.Linear)):
+                setattr(module, name, Quantised(child, weight_bits, activation_bits, per_channel))
     model(images)
     for module in model.modules():
         if isinstance(module, Quantised):
@@ -99,13 +111,10 @@ def quantised(model, bits, images, per_channel=True):
 
 
 def stored_bytes(model):
-    """Bytes of the parameters: `bits` for each weight of a Quantised layer, and 4 bytes a bias and a channel's step.
+    """Bytes of the weights: 4 for each parameter; of a Quantised layer `bits` for each weight, 4 for each scale.
 
-    In a model that is not quantised every parameter takes 4 bytes.
+    Fewer than 8 bits take so little once they are packed; a `state_dict` gives each integer a byte of its own.
     """
+    layers = [module for module in model.modules() if isinstance(module, Quantised)]
     total = sum(4 * p.numel() for p in model.parameters())
-    for module in model.modules():
-        if isinstance(module, Quantised):
-            weight = module.layer.weight
-            total += weight.numel() * module.bits / 8 - 4 * weight.numel() + 4 * len(weight)
-    return round(total)
+    return round(total + sum(q.integers.numel() * q.bits / 8 + 4 * q.scale.numel() for q in layers))
