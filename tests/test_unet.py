@@ -584,9 +584,9 @@ def test_the_kept_net_comes_with_what_a_user_needs(tmp_path, monkeypatch):
     net = U.UNet(**settings)
     state = {name: value.half() if value.is_floating_point() else value for name, value in net.state_dict().items()}
     (tmp_path / "weights").mkdir()
-    torch.save(dict(model=state, settings=settings, level=0.5), tmp_path / "weights" / "unet_isbi2012.pt")
+    torch.save(dict(model=state, settings=settings, threshold=0.5), tmp_path / "weights" / "unet_isbi2012.pt")
     kept, about = U.unet_isbi2012()
-    assert about == dict(settings=settings, level=0.5) and not kept.training
+    assert about == dict(settings=settings, threshold=0.5) and not kept.training
     x = torch.randn(1, 1, 16, 16)
     torch.testing.assert_close(kept(x), net.eval()(x), rtol=0, atol=0.05)
     assert count(on_meta(U.UNet, base_width=16, depth=3, padding=True, batch_norm=True)) * 2 < 2e6  # bytes, in float16

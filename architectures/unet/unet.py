@@ -28,8 +28,8 @@ class UNet(nn.Module):
     padding     False: convolutions without padding, as in the paper, so that H' = H - 184 with four poolings, and only
                 some sizes fit (572 -> 388); True: H' = H, for multiples of 2^depth
     batch_norm  a batch norm behind each 3x3 convolution, which then has no bias; the paper has none
-    skips       False: nothing is copied across. The up-convolutions then make all channels of the next stage by
-                themselves, so that the net loses no layer and no weight to the ablation
+    skips       False: no skip connections. The up-convolutions then make all channels of the next stage by
+                themselves, so that the ablation takes away neither a layer nor weights
     dropout     at the end of the contracting path (section 3.1); the paper does not give the rate
 
     31,030,658 parameters with the defaults. Raises ValueError for settings below 1 and for images of another shape; the
@@ -172,9 +172,9 @@ def weighted_cross_entropy(logits, masks, weights=None):
 def weight_map(mask, w0=10.0, sigma=5.0, balance=True):
     """Equation 2: w(x) = w_c(x) + w0 exp(-(d1 + d2)² / 2σ²) for a mask (H, W); float32 (H, W).
 
-    d1 and d2 are the distances in pixels to the nearest cell and to the second nearest. w_c balances the classes: its
-    mean is 1, and each class that occurs has the same share of it; it is 1 everywhere where `balance` is off. Pixels of
-    a cell have no border term. Nor have those with d2 beyond 4σ, where it is below 4e-4 w0.
+    d1 and d2 are the distances in pixels to the nearest cell and to the second nearest, from pixel to pixel (the paper:
+    to their borders). w_c balances the classes: its mean is 1, each class that occurs has the same share; without
+    `balance` it is 1. Pixels of a cell have no border term, nor have those with d2 beyond 4σ (below 4e-4 w0).
     """
     if mask.ndim != 2:
         raise ValueError(f"mask has shape {tuple(mask.shape)}; expected one mask, (H, W)")
@@ -338,9 +338,9 @@ def connected_components(mask):
 def rand_error(cells, truth):
     """1 - F-score over pairs of pixels, restricted to the true cells: two label images (H, W), 0 for membranes.
 
-    Of all pairs of pixels that lie in cells of `truth`: precision is the share of the pairs joined in `cells` that are
-    joined in `truth`, recall the share of the pairs joined in `truth` that are joined in `cells`. A predicted membrane
-    pixel is a cell by itself, so thick membranes cost recall. Raises ValueError for other shapes or an empty truth.
+    Of all pairs of pixels that lie in cells of `truth`: precision is the fraction of same-cell pairs in `cells` that
+    are correct, recall that of same-cell pairs in `truth` that are found. Merge errors lower precision, split errors
+    recall; a predicted membrane pixel is a cell by itself. Raises ValueError for other shapes or an empty truth.
     """
     if cells.shape != truth.shape or not (truth > 0).any():
         raise ValueError(
@@ -364,8 +364,8 @@ def pairs(labels):
 def unet_isbi2012():
     """A narrow U-Net, trained on 24 slices of ISBI-2012 by `UNet.ipynb`, in eval mode, and what to know about it.
 
-    Returns (model, about): `about` tells the data, its mean and standard deviation, the errors on the six slices that
-    were held out, and where it was made. Raises FileNotFoundError where the repository does not hold it.
+    Returns (model, about): `about` tells the data, its mean and standard deviation, the best threshold and the errors
+    on the six held-out slices, and where it was made. Raises FileNotFoundError where the repository does not hold it.
     """
     path = Path(__file__).with_name("weights") / "unet_isbi2012.pt"
     about = torch.load(path, map_location="cpu", weights_only=True)
