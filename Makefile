@@ -6,7 +6,7 @@ SCALE ?= quick
 BIN := $(VENV)/bin
 TOOLS := $(BIN)/python -m tools
 
-.PHONY: help run test execute reproduce sync stamp table keep bench clean
+.PHONY: help run test execute reproduce cost sync stamp table keep bench clean
 
 help:  ## what there is
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## /make \1	/' | expand -t 16
@@ -24,6 +24,9 @@ execute: $(VENV)/.ready-dev  ## execute NOTEBOOK at SCALE (cpu, gpu, paper) in p
 
 reproduce: $(VENV)/.ready  ## execute all notebooks (or NOTEBOOKS="a b") at SCALE, JOBS at once, and sum up the results
 	@$(TOOLS) reproduce $(NOTEBOOKS) $(if $(filter file default undefined,$(origin SCALE)),,--scale $(SCALE)) $(if $(JOBS),--jobs $(JOBS))
+
+cost: $(VENV)/.ready-dev  ## count what the trainings at scales gpu and paper would cost on a GPU, for docs/cost.md
+	@$(TOOLS) cost $(NOTEBOOKS)
 
 sync: $(VENV)/.ready-dev  ## refresh the notebooks' synced cells from the .py files
 	@$(TOOLS) sync

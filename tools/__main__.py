@@ -31,6 +31,9 @@ def main(arguments=None):
     reproduce.add_argument("--scale", choices=SCALES, help="gpu where there is one, else cpu")
     reproduce.add_argument("--jobs", type=int, help="so many at once: 4 on a CUDA GPU, else 1")
 
+    cost = commands.add_parser("cost", help="count what the trainings would cost on a GPU, without training")
+    cost.add_argument("notebooks", nargs="*", help="all of them, unless some are named")
+
     stamp = commands.add_parser(
         "stamp", help="write the collection's address, owner/name, into every file that names it"
     )
@@ -57,6 +60,10 @@ def main(arguments=None):
             from tools.reproduce import reproduce  # needs signals that Windows has not
 
             return reproduce(options.notebooks, options.scale, options.jobs)
+        if options.command == "cost":
+            from tools.cost import cost as count_costs  # needs signals that Windows has not
+
+            return count_costs(options.notebooks)
         if options.command == "stamp":
             return repository.stamp(options.repository)
         if options.command == "table":

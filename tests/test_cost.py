@@ -1,0 +1,54 @@
+"""tools/cost.py: the arithmetic of a training is counted, and nothing is trained."""
+
+import nbformat
+import pytest
+
+from tools import cost
+
+CELLS = [
+    """
+import torch
+from utils.images import load_shapes
+from utils.loader import ImageLoader
+from utils.training import fit
+data = load_shapes(train=100, val=40, test=10)
+model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3072, 10))
+before = model[1].weight.clone()
+optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+loaders = [ImageLoader(data, split, 32, "cpu", shuffle=split == "train") for split in ("train", "val")]
+run = fit(model, loaders[0], optimizer, None, 5, "cpu", {"val": loaders[1]}, checkpoint="T/linear")
+""",
+    "raise RuntimeError('a result that only a real training has')",
+    "assert torch.equal(before, model[1].weight) and run.finished and len(run.history['val_accuracy']) == 5",
+    "run = fit(model, loaders[0], optimizer, None, 2, 'cpu', {}, checkpoint='T/again')",
+]
+
+
+@pytest.fixture(scope="module")
+def counted(tmp_path_factory):
+    path = tmp_path_factory.mktemp("cost") / "Linear.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS]), path)
+    return cost.counted_in_process(path, "quick")
+
+
+def test_the_arithmetic_of_each_training(counted):
+    """A linear layer: 2 · 3072 · 10 operations an image forward, the same again for the gradient of its weights."""
+    first, second = counted
+    assert (first["name"], second["name"]) == ("T/linear", "T/again")
+    assert (first["steps"], second["steps"]) == (5 * 4, 2 * 4)
+    assert first["step_flops"] == 2 * 2 * 3072 * 10 * 32
+    assert first["evaluation_flops"] == 5 * 40 * 2 * 3072 * 10
+    assert second["evaluation_flops"] == 0 and first["step_launches"] >= 5
+
+
+def test_a_step_is_as_slow_as_its_arithmetic_or_its_launches():
+    training = dict(steps=10, step_flops=2e6, step_launches=3, evaluation_flops=1e6, evaluation_launches=1)
+    assert cost.seconds(training, rate=1e6, launch=0.1) == 10 * 2 + 1
+    assert cost.seconds(training, rate=1e9, launch=0.1) == pytest.approx(10 * 0.3 + 0.1)
+
+
+def test_the_table_has_a_line_for_each_notebook_and_a_sum(counted):
+    table = cost.table({"a/B.ipynb gpu": cost.sums(counted), "a/B.ipynb paper": cost.sums(counted[:1])})
+    lines = table.splitlines()
+    assert [line.split(" | ")[1:3] for line in lines[2:]] == [["gpu", "2"], ["paper", "1"], ["gpu", "2"]]
+    assert "../a/B.ipynb" in lines[2] and lines[4].startswith("| all of them")
