@@ -2,6 +2,8 @@
 
 import collections
 import gzip
+import hashlib
+import json
 import random
 
 import pytest
@@ -59,6 +61,22 @@ def naive_merges(texts, count):
 @pytest.mark.parametrize("texts", [SENTENCES, ["aaaa aaa aa a", "banana bandana", "nanana"], [" ".join(SENTENCES) * 3]])
 def test_byte_pairs_are_learnt_as_the_definition_says(texts):
     assert list(T.BytePairs(texts, 260 + 60).merges) == naive_merges(texts, 60)
+
+
+def test_byte_pairs_stay_what_attention_was_trained_on():
+    assert T.BytePairs(SENTENCES, 330).encode(SENTENCES[0]) == [
+        *(270, 279, 296, 36, 260, 278, 297, 274, 293, 281, 278, 280, 50),
+    ]
+
+
+@pytest.mark.real_data
+def test_byte_pairs_of_multi30k_stay():
+    if not (data_root() / "multi30k").is_dir():
+        pytest.skip(f"real Multi30k is not under {data_root()}")
+    corpus = translation.load_multi30k()
+    codec = T.BytePairs(corpus.val.source + corpus.val.target, 1000)
+    ids = [codec.encode(text) for text in corpus.test.source + corpus.test.target]
+    assert hashlib.sha256(json.dumps(ids).encode()).hexdigest().startswith("fb1b95675cac0288")
 
 
 def test_byte_pairs_bring_every_text_back():

@@ -60,39 +60,9 @@ class BytePairs:
                 f"size is {size}; expected {len(SPECIALS) + 256} or more: the special tokens and the bytes"
             )
         self.bytes = [*(b"" for _ in SPECIALS), *(bytes([i]) for i in range(256))]
-        self.merges, self.known = {}, {}
         chunks = collections.Counter(chunk for text in texts for chunk in CHUNK.findall(text))
-        self.learn([[as_tokens(chunk), n] for chunk, n in chunks.items()], size)
-
-    def learn(self, chunks, size):
-        """Merge the commonest pair of neighbours, again and again. `chunks` are [tokens, count], changed in place."""
-        counts, where = collections.Counter(), collections.defaultdict(set)
-        for i, (tokens, n) in enumerate(chunks):
-            for pair in zip(tokens, tokens[1:]):
-                counts[pair] += n
-                where[pair].add(i)
-        heap = [(-n, pair) for pair, n in counts.items()]
-        heapq.heapify(heap)
-        while heap and len(self.bytes) < size:
-            n, pair = heapq.heappop(heap)
-            if -n != counts[pair]:  # it has changed since: back with the number that is true now
-                if counts[pair] > 0:
-                    heapq.heappush(heap, (-counts[pair], pair))
-                continue
-            if n > -2:
-                break  # what occurs once is not worth a token
-            self.merges[pair] = len(self.bytes)
-            self.bytes.append(self.bytes[pair[0]] + self.bytes[pair[1]])
-            for i in where.pop(pair):
-                tokens, times = chunks[i]
-                merged = merge(tokens, pair, self.merges[pair])
-                for old in zip(tokens, tokens[1:]):
-                    counts[old] -= times
-                for new in zip(merged, merged[1:]):
-                    counts[new] += times
-                    where[new].add(i)
-                    heapq.heappush(heap, (-counts[new], new))
-                chunks[i][0] = merged
+        self.merges = learn_merges([[as_tokens(chunk), n] for chunk, n in chunks.items()], self.bytes, size)
+        self.known = {}
 
     def __len__(self):
         return len(self.bytes)
@@ -102,18 +72,9 @@ class BytePairs:
         ids = []
         for chunk in CHUNK.findall(text):
             if chunk not in self.known:
-                self.known[chunk] = self.merged(as_tokens(chunk))
+                self.known[chunk] = apply_merges(as_tokens(chunk), self.merges)
             ids += self.known[chunk]
         return ids
-
-    def merged(self, tokens):
-        """Apply the merges in the order in which they were learnt."""
-        while len(tokens) > 1:
-            first = min(zip(tokens, tokens[1:]), key=lambda pair: self.merges.get(pair, math.inf))
-            if first not in self.merges:
-                break
-            tokens = merge(tokens, first, self.merges[first])
-        return tokens
 
     def decode(self, ids):
         """Tokens as a text; bytes that are no UTF-8 become �."""
@@ -131,6 +92,52 @@ class BytePairs:
 def as_tokens(chunk):
     """The bytes of a text as tokens."""
     return [len(SPECIALS) + byte for byte in chunk.encode("utf-8")]
+
+
+def learn_merges(chunks, pieces, size):
+    """Merge the commonest pair of neighbours, again and again, until there are `size` tokens: {pair: new token}.
+
+    `chunks` are [tokens, count], `pieces` the bytes of each token; both are changed in place. A new token's number is
+    the length that `pieces` had. Of pairs that are equally common the smaller comes first.
+    """
+    merges, counts, where = {}, collections.Counter(), collections.defaultdict(set)
+    for i, (tokens, n) in enumerate(chunks):
+        for pair in zip(tokens, tokens[1:]):
+            counts[pair] += n
+            where[pair].add(i)
+    heap = [(-n, pair) for pair, n in counts.items()]
+    heapq.heapify(heap)
+    while heap and len(pieces) < size:
+        n, pair = heapq.heappop(heap)
+        if -n != counts[pair]:  # it has changed since: back with the number that is true now
+            if counts[pair] > 0:
+                heapq.heappush(heap, (-counts[pair], pair))
+            continue
+        if n > -2:
+            break  # what occurs once is not worth a token
+        merges[pair] = len(pieces)
+        pieces.append(pieces[pair[0]] + pieces[pair[1]])
+        for i in where.pop(pair):
+            tokens, times = chunks[i]
+            merged = merge(tokens, pair, merges[pair])
+            for old in zip(tokens, tokens[1:]):
+                counts[old] -= times
+            for new in zip(merged, merged[1:]):
+                counts[new] += times
+                where[new].add(i)
+                heapq.heappush(heap, (-counts[new], new))
+            chunks[i][0] = merged
+    return merges
+
+
+def apply_merges(tokens, merges):
+    """Apply the merges of `learn_merges` to a list of tokens in the order in which they were learnt."""
+    while len(tokens) > 1:
+        first = min(zip(tokens, tokens[1:]), key=lambda pair: merges.get(pair, math.inf))
+        if first not in merges:
+            break
+        tokens = merge(tokens, first, merges[first])
+    return tokens
 
 
 def merge(tokens, pair, new):
