@@ -12,6 +12,7 @@ from torch import distributions, nn
 from torch.nn import functional as F
 
 from architectures.alexnet.alexnet import alexnet_one_tower
+from architectures.gpt.gpt import GPT, GPTConfig, to_huggingface
 from architectures.inception.inception import googlenet_loss, googlenet_torchvision
 from architectures.mobilenet.mobilenet import MobileNetV2
 from architectures.resnet.resnet import resnet18, resnet50
@@ -44,6 +45,7 @@ def main(device, rounds):
         print(f"{name:11} batch {batch:2}   forward {forward:.2f}   training step {step:.2f}")
     compare_vae(device, rounds)
     compare_unet(device, rounds)
+    compare_gpt(device, rounds)
 
 
 def compare_vae(device, rounds, batch=100, steps=20):
@@ -115,6 +117,32 @@ class PlainUNet(nn.Module):
         x = F.relu(self.m2b(F.relu(self.m2a(torch.cat([x2, self.u2(x)], 1)))))
         x = F.relu(self.m1b(F.relu(self.m1a(torch.cat([x1, self.u1(x)], 1)))))
         return self.head(x)
+
+
+def compare_gpt(device, rounds, batch=8, length=256, generated=512):
+    """Training steps of a small GPT against `transformers`' GPT-2; generation with the cache against without."""
+    import transformers  # takes seconds, and is needed here alone
+
+    set_seed(0)
+    sizes = dict(vocab_size=65, n_positions=1024, n_embd=128, n_layer=4, n_head=4)
+    dropout = dict(resid_pdrop=0.1, embd_pdrop=0.1, attn_pdrop=0.1)
+    theirs = transformers.GPT2LMHeadModel(transformers.GPT2Config(**sizes, **dropout)).to(device)
+    ours = GPT(GPTConfig(65, 1024, 128, 4, 4, dropout=0.1)).to(device)
+    theirs.load_state_dict(to_huggingface(ours))
+    tokens = torch.randint(65, (batch, length + 1), device=device)
+
+    def step(side):
+        net, logits = side
+        loss = F.cross_entropy(logits(net.train()(tokens[:, :-1])).flatten(0, 1), tokens[:, 1:].flatten())
+        net.zero_grad()
+        loss.backward()
+
+    speed = compare([(ours, lambda out: out), (theirs, lambda out: out.logits)], step, rounds, device)
+    print(f"GPT        batch {batch:2}   training step {speed:.2f}   (against transformers; wanted: 1.00)")
+    cached = compare(
+        [True, False], lambda use: list(ours.generate([0], generated, seed=0, use_cache=use)), min(rounds, 3), device
+    )
+    print(f"GPT        {generated} tokens generated with the cache / without: {cached:.1f}   (wanted: 5)")
 
 
 def compare(nets, work, rounds, device):
