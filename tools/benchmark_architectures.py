@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from architectures.alexnet.alexnet import alexnet_one_tower
 from architectures.gpt.gpt import GPT, GPTConfig, to_huggingface
+from architectures.efficientnet.efficientnet import efficientnet
 from architectures.inception.inception import googlenet_loss, googlenet_torchvision
 from architectures.mobilenet.mobilenet import MobileNetV2
 from architectures.resnet.resnet import resnet18, resnet50
@@ -29,6 +30,7 @@ PAIRS = {  # name: (ours, torchvision's, batch)
     "ResNet-18": (resnet18, torchvision.models.resnet18, 16),
     "ResNet-50": (resnet50, torchvision.models.resnet50, 8),
     "MobileNetV2": (MobileNetV2, torchvision.models.mobilenet_v2, 16),
+    "EfficientNet-B0": (lambda: efficientnet("b0"), torchvision.models.efficientnet_b0, 16),
 }
 
 
