@@ -12,11 +12,12 @@ from torch import distributions, nn
 from torch.nn import functional as F
 
 from architectures.alexnet.alexnet import alexnet_one_tower
-from architectures.gpt.gpt import GPT, GPTConfig, to_huggingface
 from architectures.efficientnet.efficientnet import efficientnet
+from architectures.gpt.gpt import GPT, GPTConfig, to_huggingface
 from architectures.inception.inception import googlenet_loss, googlenet_torchvision
 from architectures.mobilenet.mobilenet import MobileNetV2
 from architectures.resnet.resnet import resnet18, resnet50
+from architectures.transformer.vit import VisionTransformer, from_torchvision
 from architectures.unet.unet import UNet
 from architectures.vae.vae import VAE
 from architectures.vgg.vgg import vgg11
@@ -48,6 +49,7 @@ def main(device, rounds):
     compare_vae(device, rounds)
     compare_unet(device, rounds)
     compare_gpt(device, rounds)
+    compare_vit(device, rounds)
 
 
 def compare_vae(device, rounds, batch=100, steps=20):
@@ -145,6 +147,19 @@ def compare_gpt(device, rounds, batch=8, length=256, generated=512):
         [True, False], lambda use: list(ours.generate([0], generated, seed=0, use_cache=use)), min(rounds, 3), device
     )
     print(f"GPT        {generated} tokens generated with the cache / without: {cached:.1f}   (wanted: 5)")
+
+
+def compare_vit(device, rounds, batch=64):
+    """Training steps and forward passes of a small Vision Transformer against torchvision's with the same weights."""
+    set_seed(0)
+    sizes = dict(image_size=32, patch_size=4, num_layers=6, num_heads=3, num_classes=10)
+    ours = VisionTransformer(**sizes, d_model=192, d_ff=384).to(device)
+    theirs = torchvision.models.VisionTransformer(**sizes, hidden_dim=192, mlp_dim=384).to(device)
+    ours.load_state_dict(from_torchvision(theirs.state_dict()))
+    images, labels = torch.randn(batch, 3, 32, 32, device=device), torch.arange(batch, device=device) % 10
+    forward = compare([ours, theirs], lambda net: predict(net, images), rounds, device)
+    step = compare([ours, theirs], lambda net: train_step(net, images, labels), rounds, device)
+    print(f"ViT        batch {batch:2}   forward {forward:.2f}   training step {step:.2f}   (32 pixels; wanted: 1.00)")
 
 
 def compare(nets, work, rounds, device):
