@@ -12,6 +12,7 @@ from torch import distributions, nn
 from torch.nn import functional as F
 
 from architectures.alexnet.alexnet import alexnet_one_tower
+from architectures.bert.bert import corrupt, from_huggingface, pretraining_losses
 from architectures.efficientnet.efficientnet import efficientnet
 from architectures.gpt.gpt import GPT, GPTConfig, to_huggingface
 from architectures.inception.inception import googlenet_loss, googlenet_torchvision
@@ -21,6 +22,7 @@ from architectures.transformer.vit import VisionTransformer, from_torchvision
 from architectures.unet.unet import UNet
 from architectures.vae.vae import VAE
 from architectures.vgg.vgg import vgg11
+from architectures.yolo.yolo import detect, predicted_boxes, split_outputs
 from utils.device import set_seed, synchronise
 
 PIXELS = 224
@@ -48,8 +50,10 @@ def main(device, rounds):
         print(f"{name:11} batch {batch:2}   forward {forward:.2f}   training step {step:.2f}")
     compare_vae(device, rounds)
     compare_unet(device, rounds)
-    compare_gpt(device, rounds)
+    compare_detection(device, rounds)
     compare_vit(device, rounds)
+    compare_gpt(device, rounds)
+    compare_bert(device, rounds)
 
 
 def compare_vae(device, rounds, batch=100, steps=20):
@@ -123,6 +127,33 @@ class PlainUNet(nn.Module):
         return self.head(x)
 
 
+def compare_detection(device, rounds, images=1000, S=7, B=2, C=20):
+    """From YOLO's outputs of 1,000 images to boxes: `detect` against its steps with torchvision's batched NMS."""
+    set_seed(0)
+    outputs = torch.rand(images, S, S, 5 * B + C, device=device)
+    outputs[..., 4 : 5 * B : 5] **= 4  # most cells are empty
+    outputs[..., 5 * B :] = outputs[..., 5 * B :] ** 20  # and few classes are likely
+    ours, theirs = (side(outputs) for side in (detect, detect_by_torchvision))
+    assert [len(scores) for _, scores, _ in ours] == [len(scores) for _, scores, _ in theirs]
+    found = sum(len(scores) for _, scores, _ in ours) / images
+    speed = compare((detect, detect_by_torchvision), lambda side: side(outputs), rounds, device)
+    print(f"YOLO       {images} images   decoding and NMS {speed:.2f}   ({found:.0f} boxes an image; wanted: 1.00)")
+
+
+def detect_by_torchvision(outputs, B=2, threshold=0.2, overlap=0.5):
+    """What `detect` of yolo.py answers, image by image through torchvision.ops.batched_nms."""
+    coordinates, confidence, classes = split_outputs(outputs, B)
+    corners = predicted_boxes(coordinates).clamp(0, 1).flatten(1, 3)
+    scores = (confidence.clamp(min=0)[..., None] * classes.clamp(min=0)[..., None, :]).flatten(1)
+    found = []
+    for boxes, own in zip(corners, scores):
+        place = (own > threshold).nonzero().flatten()
+        labels, boxes, own = place % classes.shape[-1], boxes[place // classes.shape[-1]], own[place]
+        keep = torchvision.ops.batched_nms(boxes, own, labels, overlap)
+        found.append((boxes[keep], own[keep], labels[keep]))
+    return found
+
+
 def compare_gpt(device, rounds, batch=8, length=256, generated=512):
     """Training steps of a small GPT against `transformers`' GPT-2; generation with the cache against without."""
     import transformers  # takes seconds, and is needed here alone
@@ -160,6 +191,34 @@ def compare_vit(device, rounds, batch=64):
     forward = compare([ours, theirs], lambda net: predict(net, images), rounds, device)
     step = compare([ours, theirs], lambda net: train_step(net, images, labels), rounds, device)
     print(f"ViT        batch {batch:2}   forward {forward:.2f}   training step {step:.2f}   (32 pixels; wanted: 1.00)")
+
+
+def compare_bert(device, rounds, batch=16, length=128):
+    """Training steps of a small BERT on both tasks against those of `transformers`, with the same weights."""
+    import transformers  # takes seconds, and is needed here and for GPT alone
+
+    set_seed(0)
+    sizes = dict(hidden_size=256, num_hidden_layers=4, num_attention_heads=4, intermediate_size=1024)
+    config = transformers.BertConfig(vocab_size=8000, max_position_embeddings=length, **sizes)
+    theirs = transformers.BertForPreTraining(config).to(device)
+    ours = from_huggingface(theirs.state_dict()).to(device)
+    tokens = torch.randint(5, 8000, (batch, length))
+    hidden, positions, labels = corrupt(tokens, tokens > 4, 4, torch.arange(5, 8000))
+    everywhere = torch.full_like(tokens, -100).scatter(1, positions, labels)
+    batch_parts = (hidden, torch.zeros_like(tokens), tokens > 4, positions, labels, everywhere, torch.arange(batch) % 2)
+    hidden, segments, mask, positions, labels, everywhere, follows = (part.to(device) for part in batch_parts)
+
+    def step(net):
+        net.train().zero_grad()
+        if net is ours:
+            loss = sum(pretraining_losses(*net(hidden, segments, mask, positions), labels, follows))
+        else:
+            targets = dict(labels=everywhere, next_sentence_label=follows)
+            loss = net(hidden, token_type_ids=segments, attention_mask=mask.long(), **targets).loss
+        loss.backward()
+
+    speed = compare([ours, theirs], step, rounds, device)
+    print(f"BERT       batch {batch:2}   training step {speed:.2f}   (against transformers; wanted: 1.00)")
 
 
 def compare(nets, work, rounds, device):

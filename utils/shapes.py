@@ -1,4 +1,4 @@
-"""`shapes`: small drawn colour images of ten classes, made from a seed, for runs without a network."""
+"""`shapes`: small drawn colour images of ten classes, with one shape or several, for runs without a network."""
 
 import numpy as np
 
@@ -24,6 +24,45 @@ def make_shapes_and_masks(count, seed=0):
         block = slice(start, start + 500)
         images[block], masks[block] = draw(labels[block], rng)
     return images, labels, masks
+
+
+def make_scenes(count, seed=0, size=64, most=6):
+    """Several shapes in each image: images, uint8 (count, size, size, 3), boxes and labels of the shapes.
+
+    An image has room for `most` shapes, each of which is there with probability 3/4, unless it would hide more than a
+    tenth of an earlier one or be cut off by more than half. boxes: float32 (count, most, 4), in pixels, the smallest
+    x1, y1, x2, y2 around what is visible of a shape; labels: int64 (count, most), -1 where there is none (and the box
+    is zeros). The same arguments give the same images again.
+    """
+    rng = np.random.default_rng(seed)
+    grid = np.arange(size, dtype=np.float32) - (size - 1) / 2
+    images = np.empty((count, size, size, 3), np.uint8)
+    boxes, labels = np.zeros((count, most, 4), np.float32), np.full((count, most), -1, np.int64)
+    for i in range(count):
+        background = rng.uniform(40, 215, 3)
+        slope = rng.uniform(-0.4, 0.4, 2) / size
+        image = background * (1 + slope[0] * grid[None, :, None] + slope[1] * grid[:, None, None])
+        owner = np.full((size, size), -1)  # which shape a pixel shows
+        for k in range(most):
+            label, wanted = rng.integers(len(CLASSES)), rng.random() < 0.75
+            (x, y), angle = rng.uniform(-size / 2, size / 2, 2), rng.uniform(-0.35, 0.35)
+            radius, colour = size * rng.uniform(0.08, 0.2), rng.uniform(0, 255, 3)
+            if np.abs(background - colour).max() < 60:
+                colour = (background + 128) % 256
+            across, down = (grid[None, :] - x) / radius, (grid[:, None] - y) / radius
+            u, v = np.cos(angle) * across + np.sin(angle) * down, np.cos(angle) * down - np.sin(angle) * across
+            mask = inside(label, u, v)
+            there, counts = np.unique(owner[mask], return_counts=True)
+            hides = any(n > 0.1 * (owner == j).sum() for j, n in zip(there, counts) if j >= 0)
+            if wanted and not hides and max(abs(x), abs(y)) < size / 2 - 0.2 * radius:
+                owner[mask], labels[i, k] = k, label
+                image = np.where(mask[..., None], colour, image)
+        for k in np.flatnonzero(labels[i] >= 0):
+            rows, columns = np.nonzero(owner == k)
+            boxes[i, k] = columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
+        image = image + rng.uniform(5, 20) * rng.standard_normal(image.shape)
+        images[i] = np.clip(np.rint(image), 0, 255)
+    return images, boxes, labels
 
 
 def draw(labels, rng):
