@@ -274,7 +274,7 @@ def attention_rollout(model, images):
     """How much of each patch reaches what the last layer reads, after Abnar & Zuidema 2020: (B, grid, grid), sums to 1.
 
     Heads are averaged; half of each layer's output counts as coming through the residual connection. For a model with
-    the mean of the patches, it is the mean over all of them. A rough picture: it knows nothing of the values.
+    the mean of the patches, it is the mean over all of them. A rough estimate: it knows nothing of the values.
     """
     mixing = attention_maps(model, images).mean(dim=2)  # (layers, B, T, T)
     total = identity = torch.eye(mixing.shape[-1], device=mixing.device)
