@@ -7,7 +7,7 @@ https://cdn.openai.com/better-language-models/language_models_are_unsupervised_m
     GPTConfig, GPTConfig.preset("gpt2")         sizes and choices; the published ones by name
     SelfAttention, FeedForward, Block           a decoder layer of the Transformer without its cross-attention
     GPT(config)                                 tokens in, logits of the next token at every position out
-    GPT.generate, Cache, next_probabilities     token by token, with temperature, top-k, top-p
+    GPT.generate, Cache, next_probabilities     token by token, with a KV cache, temperature, top-k, top-p
     from_huggingface, to_huggingface            published weights in, and out again
     gpt_shakespeare()                           a small trained GPT; its weights are not in the repository yet
 
@@ -31,8 +31,8 @@ class GPTConfig:
     context            the most tokens that it can look at; it has a learned vector for each position
     dropout            after the embeddings and after each sublayer
     attention_dropout  of the attention weights; None for the same as `dropout`
-    norm_first         True: the layer norm stands before each sublayer, and one more at the end (GPT-2);
-                       False: it stands after each residual sum (GPT-1)
+    norm_first         True: the layer norm stands before each sublayer, and one more at the end (pre-LN: GPT-2);
+                       False: it stands after each residual sum (post-LN: GPT-1)
     bias               False leaves out the biases of linear layers and norms
 
     Raises ValueError for sizes below 1, a d_model that the heads do not divide, and a dropout outside [0, 1).
@@ -79,7 +79,7 @@ PRESETS = {
 
 
 class SelfAttention(nn.Module):
-    """Masked multi-head self-attention: (B, T, C) -> (B, T, C); position t looks at positions up to t.
+    """Multi-head self-attention with a causal mask: (B, T, C) -> (B, T, C); position t looks at positions up to t.
 
     After a forward pass with `keep_weights = True`, `weights` holds the attention weights (B, H, T, T).
     """
@@ -98,7 +98,7 @@ class SelfAttention(nn.Module):
         if cache is not None:
             k, v = cache.extend(layer, k, v)  # (B, H, S, D), S >= T: the tokens before as well
         mask = None
-        if 1 < T < k.shape[2]:  # `is_causal` would count the queries from the first key on
+        if 1 < T < k.shape[2]:  # `is_causal` aligns the mask top-left; cached keys need it bottom-right
             mask = torch.ones(T, k.shape[2], dtype=torch.bool, device=x.device).tril(k.shape[2] - T)
         if self.keep_weights:
             mask = torch.ones(T, k.shape[2], dtype=torch.bool, device=x.device).tril(k.shape[2] - T)
@@ -143,7 +143,7 @@ class Block(nn.Module):
 
 
 class Cache:
-    """The keys and values of the tokens that a GPT has seen, so that the next one does not compute them again.
+    """A KV cache: the keys and values of the tokens that a GPT has seen, so that they are not computed again.
 
     `length` tokens are in it. `GPT.new_cache` makes one.
     """
@@ -180,9 +180,11 @@ class GPT(nn.Module):
         self.initialise()
 
     def initialise(self):
-        """Weights from N(0, 0.02²), biases 0, norms 1. GPT-2 divides the last layer of each sublayer by √(2L):
+        """Weights from N(0, 0.02²), biases 0, norms 1; GPT-2's output projections with a standard deviation over √(2L).
 
-        each of the 2L sublayers adds to the residual stream, whose variance would grow with the depth.
+        Each sublayer adds to the residual stream, whose variance would grow with the depth. The paper scales by 1/√N
+        for N residual layers; with N = 2L sublayers we follow nanoGPT. The output layer has the embedding's weights in
+        both papers (GPT-1, eq. 2).
         """
         for name, parameter in self.named_parameters():
             if "norm" in name:
@@ -212,7 +214,7 @@ class GPT(nn.Module):
         return self.norm(x)
 
     def output(self, x):
-        """(…, C) -> logits (…, V), by the matrix of the token embedding."""
+        """(…, C) -> logits (…, V), with the weights of the token embedding (tied)."""
         return F.linear(x, self.tokens.weight)
 
     def check(self, tokens, start=0):
