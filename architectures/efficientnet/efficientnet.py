@@ -57,7 +57,7 @@ def round_channels(channels, width, multiple=8):
 
 
 def round_repeats(blocks, depth):
-    """`depth` times `blocks`, rounded up, so that no stage vanishes. Raises ValueError as `round_channels` does."""
+    """`depth` times `blocks`, rounded up. Raises ValueError for a depth that is not a positive number."""
     if not math.isfinite(depth) or depth <= 0:
         raise ValueError(f"depth is {depth}; expected a positive number, such as 1.0 or 1.2")
     return math.ceil(depth * blocks)
@@ -79,7 +79,7 @@ class SqueezeExcitation(nn.Module):
     """Scale each channel by a number in (0, 1) that depends on the averages of all channels (Hu et al. 2018).
 
     (B, channels, H, W) -> the same shape. `squeezed` is the width of the layer between the two linear maps, which are
-    1x1 convolutions on feature maps of one place.
+    1x1 convolutions on 1x1 feature maps.
     """
 
     def __init__(self, channels, squeezed):
@@ -101,7 +101,8 @@ class StochasticDepth(nn.Module):
     """In training, drop a whole image's residual branch with probability p (Huang et al. 2016); (B, …) -> (B, …).
 
     What is kept is divided by 1 - p, so that the expectation is the input itself, and evaluation needs no correction.
-    Raises ValueError for a probability outside [0, 1).
+    This is the later form: Huang et al. drop a layer for the whole mini-batch, and correct in evaluation. Raises
+    ValueError for a probability outside [0, 1).
     """
 
     def __init__(self, p):
@@ -121,7 +122,7 @@ class StochasticDepth(nn.Module):
 
 
 class MBConv(nn.Module):
-    """Expand by 1x1, filter depthwise, squeeze and excite, project by 1x1; a shortcut joins the two thin ends.
+    """Expand by 1x1, filter depthwise, squeeze and excite, project by 1x1; a shortcut joins the two bottlenecks.
 
     (B, in_channels, H, W) -> (B, out_channels, ceil(H / stride), ceil(W / stride)). With expansion 1 there is no first
     1x1. Input and output are added where they have the same shape; the branch is then subject to stochastic depth with
@@ -150,7 +151,8 @@ class EfficientNet(nn.Module):
     num_classes       size of the output: images (B, 3, H, W) -> logits (B, num_classes)
     width, depth      factors of all channels and of all stages' numbers of blocks, 1.0 for B0
     dropout           its probability, before the last layer
-    stochastic_depth  the probability of the last block; it rises from 0 by equal steps, block by block
+    stochastic_depth  block i = 0, 1, … of N drops its branch with this probability times i / N: 0 for the first block,
+                      slightly less than the whole for the last
     total_stride      how many times smaller the last feature map is than the image: 32 as in the paper, or 16, 8, 4, …
                       for small images. The first layer of stride 2 gives its stride up, then the next one, …
     squeeze           False: without squeeze-and-excitation
