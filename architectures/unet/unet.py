@@ -7,7 +7,7 @@ Paper: https://arxiv.org/abs/1505.04597
     displacements, sample_at                         elastic deformation of images, masks and weights together
     predict                                          overlap-tile prediction of an image of any size (Figure 2)
     connected_components, rand_error                 from a mask to cells, and how well two sets of cells agree
-    unet_isbi2012()                                  a trained narrow net; its weights are not in the repository yet
+    unet_isbi2012()                                  a trained narrow net, from the repository
 
 A mask has the class of each pixel; class 0 is what separates the cells (the membranes). This file needs torch and the
 standard library alone: copy it into your own project as it is.
