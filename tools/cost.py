@@ -24,7 +24,7 @@ GPUS = {  # TFLOP/s that real steps reach in half precision, and seconds that la
     "H100": (200e12, 6e-6),
 }
 EXAMPLES = 4  # of a batch that are counted; arithmetic grows in proportion
-PATIENCE = 60  # seconds for a cell, since nothing that is not a training is wanted here
+PATIENCE = 900  # seconds for a cell: what it does besides training, such as scoring, is done here
 BETWEEN = re.compile(r"(<!-- cost -->\n).*?(<!-- end of cost -->)", re.DOTALL)
 
 
@@ -104,6 +104,8 @@ def count(path):
         result = shell.run_cell(source)
         signal.alarm(0)
         error = result.error_before_exec or result.error_in_exec
+        if isinstance(error, TimeoutError):
+            sys.exit(f"cell {number} of {path.name} is {error}: its later trainings would be missing from the count")
         if error is not None:
             print(f"cell {number} of {path.name} ends with {error!r:.200}", file=sys.stderr)
     return trainings
