@@ -25,7 +25,7 @@ execute: $(VENV)/.ready-dev  ## execute NOTEBOOK at SCALE (cpu, gpu, paper) in p
 reproduce: $(VENV)/.ready  ## execute all notebooks (or NOTEBOOKS="a b") at SCALE, JOBS at once, and sum up the results
 	@$(TOOLS) reproduce $(NOTEBOOKS) $(if $(filter file default undefined,$(origin SCALE)),,--scale $(SCALE)) $(if $(JOBS),--jobs $(JOBS))
 
-cost: $(VENV)/.ready-dev  ## count what the trainings at scales gpu and paper would cost on a GPU, for docs/cost.md
+cost: $(VENV)/.ready-dev  ## count what the trainings of NOTEBOOKS, or all, would cost on a GPU at scales gpu and paper
 	@$(TOOLS) cost $(NOTEBOOKS)
 
 sync: $(VENV)/.ready-dev  ## refresh the notebooks' synced cells from the .py files

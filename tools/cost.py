@@ -1,4 +1,4 @@
-"""What the trainings of a notebook cost at a scale: counted, without training. `make cost` fills docs/cost.md.
+"""What the trainings of a notebook cost at a scale: counted, without training. `make cost` prints it as a table.
 
 The notebook's code cells run here, on the CPU, with a `fit` in place of the real one that takes the first few examples
 of the training, counts the arithmetic of one forward and backward pass on them and the operations that torch launches,
@@ -6,73 +6,68 @@ and returns a run whose history is made up, so that the cells after it go on. Ti
 counts, and never measured: an operation cannot be faster than its launch, nor a step than its arithmetic.
 """
 
+import inspect
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+
+import nbformat
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import FlopCounterMode
 
 from tools.launch import new_shell
 from tools.notebooks import locate
 from tools.repository import ROOT, files
+from utils import training
+from utils.checkpoint import Run
+from utils.device import choose_precision
 from utils.progress import in_words
 
-GPUS = {  # TFLOP/s that real steps reach in half precision, and seconds that launching one operation takes: assumptions
+GPUS = {  # FLOP/s that real steps reach in half precision, and seconds that launching one operation takes: assumptions
     "T4": (8e12, 12e-6),
     "H100": (200e12, 6e-6),
 }
 EXAMPLES = 4  # of a batch that are counted; arithmetic grows in proportion
 PATIENCE = 900  # seconds for a cell: what it does besides training, such as scoring, is done here
-BETWEEN = re.compile(r"(<!-- cost -->\n).*?(<!-- end of cost -->)", re.DOTALL)
 
 
 def cost(notebooks=(), scales=("gpu", "paper")):
-    """Count the notebooks, or all that there are: docs/cost.json keeps the counts, docs/cost.md shows them."""
-    page, kept = ROOT / "docs" / "cost.md", ROOT / "docs" / "cost.json"
-    counts = json.loads(kept.read_text(encoding="utf-8")) if kept.exists() else {}
+    """Count the notebooks, or all that there are, and print a Markdown table. Returns 0.
+
+    Raises ValueError where a notebook cannot be counted whole.
+    """
+    counts = {}
     for path in dict.fromkeys([locate(notebook) for notebook in notebooks] or files(".ipynb")):
         for scale in scales:
             trainings = counted_in_process(path, scale)
-            counts[f"{path.relative_to(ROOT).as_posix()} {scale}"] = sums(trainings)
-            print(f"{path.relative_to(ROOT)}, scale {scale}: {len(trainings)} training runs", flush=True)
-    kept.write_text(json.dumps(counts, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    filled = BETWEEN.sub(lambda match: match[1] + table(counts) + match[2], page.read_text(encoding="utf-8"))
-    page.write_text(filled, encoding="utf-8")
+            counts[path.relative_to(ROOT).as_posix(), scale] = trainings
+            print(f"{path.relative_to(ROOT)}, scale {scale}: {len(trainings)} training runs", file=sys.stderr)
+    assumed = [
+        f"{gpu} {rate / 1e12:.0f} TFLOP/s and {1e6 * launch:.0f} µs a launch" for gpu, (rate, launch) in GPUS.items()
+    ]
+    print(f"Times are calculated, not measured, and of training runs alone: {', '.join(assumed)}.\n\n{table(counts)}")
     return 0
 
 
-def sums(trainings):
-    """The runs of a notebook, their floating-point operations, and their seconds on each of GPUS."""
-    times = {gpu: sum(seconds(one, *speed) for one in trainings) for gpu, speed in GPUS.items()}
-    return {"runs": len(trainings), "flops": sum(one["flops"] for one in trainings), "seconds": times}
-
-
 def table(counts):
-    """{"path scale": sums} as Markdown, a line for each, and one for all notebooks at scale gpu together."""
-    everything = [entry for key, entry in counts.items() if key.endswith(" gpu")]
-    together = {
-        "runs": sum(entry["runs"] for entry in everything),
-        "flops": sum(entry["flops"] for entry in everything),
-        "seconds": {gpu: sum(entry["seconds"][gpu] for entry in everything) for gpu in GPUS},
-    }
-    rows = [(f"[{name}](../{name})", scale, entry) for (name, scale), entry in sorted_by_name(counts)]
+    """{(notebook, scale): trainings} as Markdown, a line for each, and one for all notebooks at scale gpu together."""
+    everything = [one for (_, scale), trainings in counts.items() if scale == "gpu" for one in trainings]
     lines = [["notebook", "scale", "training runs", "PFLOP", *GPUS], ["---"] * (4 + len(GPUS))]
-    for name, scale, entry in [*rows, ("all of them", "gpu", together)]:
-        times = [in_words(entry["seconds"][gpu]) for gpu in GPUS]
-        lines.append([name, scale, str(entry["runs"]), f"{entry['flops'] / 1e15:.2f}", *times])
+    for (name, scale), trainings in [*counts.items(), (("all of them", "gpu"), everything)]:
+        flops = sum(one["flops"] for one in trainings)
+        times = [in_words(sum(seconds(one, *speed) for one in trainings)) for speed in GPUS.values()]
+        lines.append([name, scale, str(len(trainings)), f"{flops / 1e15:.2f}", *times])
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
-def sorted_by_name(counts):
-    return sorted((tuple(key.rsplit(" ", 1)), entry) for key, entry in counts.items())
-
-
-def seconds(training, rate, launch):
+def seconds(one, rate, launch):
     """The time of a training in seconds: of each step the longer of its arithmetic and its launches."""
-    train = training["steps"] * max(training["step_flops"] / rate, training["step_launches"] * launch)
-    evaluation = max(training["evaluation_flops"] / rate, training["evaluation_launches"] * launch)
+    train = one["steps"] * max(one["step_flops"] / rate, one["step_launches"] * launch)
+    evaluation = max(one["evaluation_flops"] / rate, one["evaluation_launches"] * launch)
     return train + evaluation
 
 
@@ -88,12 +83,8 @@ def counted_in_process(path, scale):
 
 def count(path):
     """Run a notebook's code cells with the counting `fit`: one dictionary a training. Failures are named on stderr."""
-    import nbformat
-
-    from utils import training
-
     trainings = []
-    training.fit = counting(trainings)
+    training.fit = counting(training.fit, trainings)
     cells = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
     os.chdir(path.parent)
     sys.path.insert(0, str(path.parent))
@@ -115,78 +106,60 @@ def out_of_time(*_):
     raise TimeoutError(f"not done after {PATIENCE} s")
 
 
-def counting(trainings):
-    """A stand-in for `fit` that appends what a training costs to `trainings`."""
-    from torch.utils.flop_counter import FlopCounterMode
+def counting(real_fit, trainings):
+    """A stand-in for `fit` with the same arguments that appends what a training costs to `trainings`."""
+    signature = inspect.signature(real_fit)
 
-    from utils.checkpoint import Run
-    from utils.device import choose_precision
-    from utils.training import classification, identify, train_one_epoch
-
-    def fit(
-        model,
-        train_loader,
-        optimizer,
-        scheduler,
-        epochs,
-        device,
-        evaluate_on,
-        objective=classification,
-        train_epoch=train_one_epoch,
-        checkpoint=None,
-        knobs=None,
-        keep=0,
-        **options,
-    ):
-        batch = next(iter(train_loader))
+    def fit(*args, **options):
+        bound = signature.bind(*args, **options)
+        bound.apply_defaults()
+        given = SimpleNamespace(**bound.arguments)
+        batch = next(iter(given.train_loader))
         few = [part[:EXAMPLES] for part in batch]
-        launches = Launches()
-        model.train()
-        with FlopCounterMode(display=False) as whole, launches:
+        given.model.train()
+        with FlopCounterMode(display=False) as whole, Launches() as launches:
             with FlopCounterMode(display=False) as forward:
-                loss, examples, sums = objective(model, *few)
+                loss, examples, sums = given.objective(given.model, *few)
             forward_launches = launches.count
             loss.backward()
-        share = len(batch[0]) / len(few[0])
-        evaluations = [epochs * len(loader) for loader in evaluate_on.values()]
-        examples_there = [epochs * loader.count for loader in evaluate_on.values()]
-        per_example = forward.get_total_flops() / len(few[0])
+        given.model.zero_grad()
+        steps = given.epochs * len(given.train_loader)
+        step_flops = whole.get_total_flops() * len(batch[0]) / len(few[0])
+        evaluated = given.epochs * sum(loader.count for loader in given.evaluate_on.values())
+        evaluation_flops = forward.get_total_flops() * evaluated / len(few[0])
         trainings.append(
             {
-                "name": checkpoint,
-                "steps": epochs * len(train_loader),
-                "step_flops": whole.get_total_flops() * share,
-                "step_launches": launches.count + 4 * len(list(model.parameters())) // 10,
-                "evaluation_flops": per_example * sum(examples_there),
-                "evaluation_launches": forward_launches * sum(evaluations),
+                "name": given.checkpoint,
+                "steps": steps,
+                "step_flops": step_flops,
+                "step_launches": launches.count,  # the optimiser's few, for all weights together, are left out
+                "evaluation_flops": evaluation_flops,
+                "evaluation_launches": forward_launches * given.epochs * sum(map(len, given.evaluate_on.values())),
+                "flops": steps * step_flops + evaluation_flops,
             }
         )
-        last = trainings[-1]
-        last["flops"] = last["steps"] * last["step_flops"] + last["evaluation_flops"]
-        model.zero_grad()
-        args = (model, train_loader, optimizer, scheduler, epochs, evaluate_on, objective, train_epoch, knobs)
-        run = Run(None, identify(*args), epochs, device, choose_precision(device)[0], keep, model=model)
+        identity = training.identify(
+            **{name: getattr(given, name) for name in inspect.signature(training.identify).parameters}
+        )
+        dtype = choose_precision(given.device)[0]
+        run = Run(None, identity, given.epochs, given.device, dtype, given.keep, model=given.model)
         means = {"loss": loss.item(), **{name: float(value) / float(examples) for name, value in sums.items()}}
-        for epoch in range(1, epochs + 1):
-            run.record(epoch, dict.fromkeys(("train", *evaluate_on), means), 0.1, 1.0, train_loader.count)
+        for epoch in range(1, given.epochs + 1):
+            results = dict.fromkeys(("train", *given.evaluate_on), means)
+            run.record(epoch, results, learning_rate=0.1, seconds=1.0, count=given.train_loader.count)
         return run
 
     return fit
 
 
-def Launches():
-    """A mode that counts the operations that torch runs, forward and backward, in `count`."""
-    from torch.utils._python_dispatch import TorchDispatchMode
+class Launches(TorchDispatchMode):
+    """Counts the operations that torch runs, forward and backward, in `count`. Views launch nothing."""
 
-    class Mode(TorchDispatchMode):
-        count = 0
+    count = 0
 
-        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-            if "view" not in function.__name__ and "detach" not in function.__name__:
-                self.count += 1
-            return function(*args, **(kwargs or {}))
-
-    return Mode()
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        self.count += "view" not in function.__name__ and "detach" not in function.__name__
+        return function(*args, **(kwargs or {}))
 
 
 if __name__ == "__main__":

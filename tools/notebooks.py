@@ -27,7 +27,7 @@ MEMORY = {
     "MALLOC_TOP_PAD_": "64000000",
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
 }
-LARGE = 24_000  # bytes of an image
+LARGE = 24_000  # bytes of a stored image: plots are smaller, micrographs larger
 KEPT_METADATA = ("kernelspec", "language_info", "accelerator", "colab")
 
 
@@ -211,8 +211,8 @@ def as_seen(text):
 def smaller(image):
     """A PNG in base64 with a palette, if that takes less room: a third, for most plots.
 
-    Its 128 colours are those of the image's halves, quarters, … in colour (median cut). Where the image is still large,
-    as photographs and micrographs are, an octree's palette is coarser in the greys and keeps rare colours.
+    Median cut suits plots. Where the image is still large, as photographs and micrographs are, an octree's palette is
+    smaller, and keeps colours that few pixels have.
     """
     best = content = base64.b64decode(image)
     image = Image.open(io.BytesIO(content)).convert("RGB")
