@@ -79,7 +79,8 @@ class BytePairEncoder:
     numbers  {bytes: token} for all 256 single bytes and all that the merges make
     special  {text: token} for tokens that no text is encoded to, such as the end of a text
 
-    `end` is the token of <|endoftext|>, None where there is none. Raises ValueError where a token is missing.
+    `end` is the token of <|endoftext|>, None where there is none. Raises ValueError where a token is missing, and for
+    a merge of what no merge before it makes.
     """
 
     def __init__(self, merges, numbers, special=()):
@@ -140,8 +141,8 @@ class BytePairEncoder:
 
     def save(self, vocab, merges):
         """Write the two files that `from_files`, and other libraries, read."""
-        pieces = {inside: self.bytes[token] for inside, token in enumerate(self.numbers)}
-        tokens = {as_letters(piece): token for piece, token in zip(pieces.values(), self.numbers)} | self.special
+        pieces = [self.bytes[token] for token in self.numbers]
+        tokens = {as_letters(piece): token for piece, token in zip(pieces, self.numbers)} | self.special
         with open(vocab, "w", encoding="utf-8") as file:
             json.dump(dict(sorted(tokens.items(), key=lambda item: item[1])), file, ensure_ascii=False)
         lines = [" ".join(as_letters(pieces[part]) for part in pair) for pair in self.merges]
@@ -216,6 +217,6 @@ def read_safetensors(path):
             start, stop = about["data_offsets"]
             part = torch.frombuffer(content, dtype=torch.uint8)[start:stop].clone()
             tensors[name] = part.view(kinds[about["dtype"]]).view(about["shape"])
-    except (ValueError, KeyError, RuntimeError, UnicodeDecodeError, OverflowError, MemoryError) as error:
+    except (ValueError, KeyError, RuntimeError, OverflowError, MemoryError) as error:
         raise DataError(f"{path} is no whole .safetensors file ({error}): delete it, run again") from error
     return tensors

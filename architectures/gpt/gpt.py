@@ -300,7 +300,8 @@ def from_huggingface(state, num_heads=None, **changes):
     """A GPT with the weights of `transformers`' GPT2LMHeadModel or OpenAIGPTLMHeadModel: `state` is its state_dict.
 
     Sizes are read from the weights; heads, which they do not show, have 64 channels each unless `num_heads` says
-    otherwise. `changes` are fields of GPTConfig, such as a dropout. Raises ValueError for other weights.
+    otherwise. `changes` are fields of GPTConfig, such as a dropout. Raises ValueError for weights of another network,
+    where one is missing, and for an output layer with weights of its own.
     """
     state = {name.removeprefix("transformer."): value for name, value in state.items()}
     norm_first = "wte.weight" in state
@@ -310,6 +311,9 @@ def from_huggingface(state, num_heads=None, **changes):
             f"these are no weights of a GPT-1 or GPT-2: expected tokens_embed.weight or wte.weight among "
             f"{', '.join(list(state)[:3])} …"
         )
+    embedding = state[names["tokens"] + ".weight"]
+    if not torch.equal(state.get("lm_head.weight", embedding), embedding):
+        raise ValueError("lm_head.weight is not the token embedding: expected an output layer that shares its weights")
     (V, C), (T, _) = (state[names[part] + ".weight"].shape for part in ("tokens", "positions"))
     layers = {name.split(".")[1] for name in state if name.startswith("h.")}
     sizes = dict(vocab_size=V, context=T, d_model=C, num_layers=len(layers), num_heads=num_heads or max(C // 64, 1))
@@ -394,8 +398,8 @@ def next_probabilities(logits, temperature=1.0, top_k=None, top_p=None):
 def gpt_shakespeare():
     """A small GPT trained on the characters of tiny Shakespeare, in evaluation mode, and what to know about it.
 
-    Returns (model, about): `about["characters"]` has the character of each token; `about` also tells the losses and
-    where it was made. Raises FileNotFoundError where the repository does not hold it.
+    Returns (model, about): `about["characters"]` has the character of each token; `about` also tells the
+    validation loss and where it was made. Raises FileNotFoundError where the repository does not hold it.
     """
     path = Path(__file__).with_name("weights") / "gpt_shakespeare.pt"
     about = torch.load(path, map_location="cpu", weights_only=True)
