@@ -2,7 +2,6 @@
 
 import functools
 import math
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -25,6 +24,7 @@ from architectures.bert.bert import (
     to_huggingface,
 )
 from architectures.bert.reviews import LabelledWindows, TextPairs, all_windows, load_reviews, load_toy_reviews
+from architectures.bert.wordpiece import SPECIALS, WordPiece
 from utils.files import DataError, data_root
 
 SMALL = dict(vocab_size=31, context=12, d_model=16, num_layers=2, num_heads=2, d_ff=24, dropout=0.0)
@@ -36,14 +36,17 @@ KINDS = {
 }
 
 
-def small(kind=Bert, *args, **changes):
-    """A model whose random weights are large enough that every token counts."""
-    torch.manual_seed(0)
-    model = stirred(kind(BertConfig(**{**SMALL, **changes}), *args)).eval()
-    for parameter in model.parameters():
+def loud(model):
+    """The model with random weights large enough that every token counts."""
+    for parameter in stirred(model).parameters():
         if parameter.ndim > 1:
             nn.init.normal_(parameter, std=0.3)
-    return model
+    return model.eval()
+
+
+def small(kind=Bert, *args, **changes):
+    torch.manual_seed(0)
+    return loud(kind(BertConfig(**{**SMALL, **changes}), *args))
 
 
 def some_batch(B=3, T=12, vocabulary=31):
@@ -99,11 +102,7 @@ def theirs(kind):
     torch.manual_seed(0)
     sizes = dict(vocab_size=31, max_position_embeddings=12, hidden_size=16, num_hidden_layers=3, num_attention_heads=4)
     config = transformers.BertConfig(**sizes, intermediate_size=24, num_labels=3)
-    model = stirred(getattr(transformers, kind)(config)).eval()
-    for parameter in model.parameters():
-        if parameter.ndim > 1:
-            nn.init.normal_(parameter, std=0.3)
-    return model
+    return loud(getattr(transformers, kind)(config))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -209,6 +208,9 @@ def test_weights_that_do_not_fit_are_refused():
         from_huggingface({**state, "extra": torch.zeros(1)})
     with pytest.raises(ValueError, match="no weights of a BERT"):
         from_huggingface({"wte.weight": torch.zeros(1)})
+    without = {name: value for name, value in state.items() if "token_type" not in name}  # as DistilBERT's are
+    with pytest.raises(ValueError, match=r"no weights of a BERT: expected embeddings\.token_type_embeddings\.weight"):
+        from_huggingface(without)
     state = to_huggingface(small(BertForPreTraining))
     with pytest.raises(ValueError, match="decoder.weight differs from the token embedding"):
         from_huggingface({**state, "cls.predictions.decoder.weight": torch.zeros(31, 16)})
@@ -240,7 +242,7 @@ def test_every_position_sees_both_sides_unless_causal():
             changed = tokens.clone()
             changed[:, t] = (changed[:, t] + 1) % 31
             differs = (model(changed)[0] != before).any(dim=-1)[0]
-            assert differs[t:].all() and differs[:t].all() != causal and (not causal or not differs[:t].any()) or t == 0
+            assert torch.equal(differs, (torch.arange(12) >= t) | (not causal))
 
 
 @torch.no_grad()
@@ -443,14 +445,11 @@ def test_other_rules():
 # Reviews
 
 
-@pytest.fixture(scope="module")
-def real_reviews():
+@pytest.mark.real_data
+def test_the_real_reviews_are_whole_and_their_parts_share_none():
     if not (data_root() / "movie_reviews" / "movie_reviews.zip").exists():
         pytest.skip(f"the real movie reviews are not under {data_root()}")
-    return load_reviews()
-
-
-def test_the_real_reviews_are_whole_and_their_parts_share_none(real_reviews):
+    real_reviews = load_reviews()
     parts = (real_reviews.train, real_reviews.val, real_reviews.test)
     assert [len(part) for part in parts] == [1400, 200, 400]
     assert [sum(review.label for review in part) for part in parts] == [700, 100, 200]
@@ -465,12 +464,13 @@ def test_toy_reviews_are_repeatable_and_balanced():
     toy = load_toy_reviews()
     assert toy == load_toy_reviews() != load_toy_reviews(seed=1)
     assert "generated" in toy.name and (len(toy.train), len(toy.val), len(toy.test)) == (120, 40, 40)
+    assert len({review.sentences for part in toy[1:] for review in part}) == 200  # the parts share none
     for review in toy.train:
         words = {word for sentence in review.sentences for word in sentence.split()}
         assert not words & set(reviews.FEELINGS[1 - review.label])
 
 
-ENCODER = SimpleNamespace(cls=2, sep=3, pad=0, mask=4)
+ENCODER = WordPiece(SPECIALS)  # pad 0, cls 2, sep 3, mask 4
 
 
 def some_documents():
@@ -539,6 +539,9 @@ def test_pairs_are_drawn_from_seed_and_epoch():
 def test_texts_too_short_for_pairs():
     with pytest.raises(ValueError, match="1 documents have two sentences or more"):
         TextPairs([[[5], [6]], [[7, 8]], []], ENCODER, 16, 4, "cpu")
+    with pytest.raises(ValueError, match="length is 4; expected 5 or more"):
+        TextPairs(some_documents(), ENCODER, 4, 4, "cpu")
+    assert next(iter(TextPairs(some_documents(), ENCODER, 5, 4, "cpu")))[2].all()
     with pytest.raises(ValueError, match="4 tokens make 0 pairs; expected a batch of 4"):
         TextPairs([[[5], [6]], [[7], [8]]], ENCODER, 16, 4, "cpu")
 
@@ -563,6 +566,8 @@ def test_windows_show_every_document_equally_often():
     assert [len(w) for w in all_windows(documents[4], 12)] == [10, 10, 5]
     with pytest.raises(ValueError, match="6 documents and 2 labels"):
         LabelledWindows(documents, [0, 1], ENCODER, 12, 9, 4, "cpu")
+    with pytest.raises(ValueError, match="length is 2; expected 3 or more"):
+        LabelledWindows(documents, [0] * 6, ENCODER, 2, 9, 4, "cpu")
 
 
 # Baselines

@@ -144,7 +144,8 @@ class Bert(nn.Module):
     """The encoder: tokens int64 (B, T) -> a vector for each token (B, T, C) and one for the whole text (B, C).
 
     segments  int64 (B, T), 0 for the first text and 1 for the second; None for 0 everywhere
-    mask      bool (B, T), True for tokens and False for padding; None where there is no padding
+    mask      bool (B, T), True for tokens and False for padding; None where there is no padding. In a causal model
+              padding comes last
 
     The vector of a text is a linear layer and tanh (the "pooler") of that of its first token, [CLS]; of the last token
     in a causal model; None with `pooler=False`. Raises ValueError for an empty text, one longer than the context, other
@@ -354,18 +355,16 @@ def from_huggingface(state, num_heads=None, **changes):
     of another model.
     """
     state = {plain_name(name): value for name, value in state.items() if not name.endswith(BUFFERS)}
-    embedding = state.get(NAMES["tokens"] + ".weight")
-    if embedding is None:
-        raise ValueError(
-            f"these are no weights of a BERT: expected {NAMES['tokens']}.weight among {', '.join(list(state)[:3])} …"
-        )
-    if not torch.equal(state.pop(TIED[0], embedding), embedding):
+    embeddings = [NAMES[part] + ".weight" for part in ("tokens", "positions", "segments")]
+    for name in embeddings:
+        if name not in state:
+            raise ValueError(f"these are no weights of a BERT: expected {name} among {', '.join(list(state)[:3])} …")
+    if not torch.equal(state.pop(TIED[0], state[embeddings[0]]), state[embeddings[0]]):
         raise ValueError(f"{TIED[0]} differs from the token embedding; expected one matrix for both")
     if TIED[1] in state:
-        state.setdefault("cls.predictions.bias", state[TIED[1]])
-        del state[TIED[1]]
+        state.setdefault("cls.predictions.bias", state.pop(TIED[1]))
     heads = [name for name in ("words", "next", "classifier") if NAMES[name] + ".bias" in state]
-    (V, C), (T, _), (S, _) = (state[NAMES[part] + ".weight"].shape for part in ("tokens", "positions", "segments"))
+    (V, C), (T, _), (S, _) = (state[name].shape for name in embeddings)
     layers = {name.split(".")[2] for name in state if name.startswith("encoder.layer.")}
     d_ff = len(state.get("encoder.layer.0.intermediate.dense.bias", [0]))
     sizes = dict(vocab_size=V, context=T, segments=S, d_model=C, num_layers=len(layers), d_ff=d_ff)

@@ -3,7 +3,6 @@ them to classify."""
 
 import bisect
 import hashlib
-import io
 import itertools
 import random
 import zipfile
@@ -56,7 +55,7 @@ def load_reviews():
     """
     path = download(ADDRESSES, data_root() / "movie_reviews" / "movie_reviews.zip", SHA256)
     folds = [[] for _ in range(10)]
-    with zipfile.ZipFile(io.BytesIO(path.read_bytes())) as archive:
+    with zipfile.ZipFile(path) as archive:
         for name in sorted(archive.namelist()):
             if name.endswith(".txt"):
                 _, kind, file = name.split("/")  # movie_reviews/pos/cv123_45678.txt
@@ -93,7 +92,7 @@ def toy_review(draw, label):
 class TextPairs:
     """Batches to pre-train on: [CLS] A [SEP] B [SEP], where B follows A in its document or comes from another one.
 
-    documents  lists of sentences, each a list of tokens; encoder  knows the numbers `cls`, `sep` and `pad`
+    documents  lists of sentences, each a list of tokens; encoder  the WordPiece that they come from
     length     tokens in each pair, T; shorter pairs are padded
     hide       corrupt(tokens, allowed, …) of bert.py with its other arguments bound, but for the generator; None to
                leave the tokens as they are
@@ -102,11 +101,14 @@ class TextPairs:
 
     A batch is tokens, segments (int64) and mask (bool), all (B, T); with `hide`, positions and word labels (B, P);
     and int64 (B,), 0 where B follows A, 1 where it does not: half of them. A pass has about as many tokens as the
-    documents, in whole batches. It is a loader as described in utils/loader.py; `count` counts pairs. Raises ValueError
-    for fewer than two documents that have two sentences, and for texts too short for a batch.
+    documents, but at most one pair for each sentence, in whole batches. It is a loader as described in utils/loader.py;
+    `count` counts pairs. Raises ValueError for a length below 5, for fewer than two documents that have two sentences,
+    and for texts too short for a batch.
     """
 
     def __init__(self, documents, encoder, length, batch_size, device, hide=None, shuffle=False, seed=0):
+        if length < 5:
+            raise ValueError(f"length is {length}; expected 5 or more: [CLS], two [SEP], and a token of each text")
         documents = [[s for s in sentences if s] for sentences in documents]
         documents = [sentences for sentences in documents if len(sentences) > 1]
         if len(documents) < 2:
@@ -118,8 +120,7 @@ class TextPairs:
         self.starts = [0, *itertools.accumulate(lengths)]  # of each sentence; the last entry is the end of all
         self.first = [0, *itertools.accumulate(map(len, documents))]  # sentence of each document; likewise
         self.document = [number for number, sentences in enumerate(documents) for _ in sentences]
-        self.special = (encoder.cls, encoder.sep, encoder.pad)
-        self.length, self.batch_size, self.device = length, batch_size, torch.device(device)
+        self.encoder, self.length, self.batch_size, self.device = encoder, length, batch_size, torch.device(device)
         self.hide, self.shuffle, self.seed, self.epoch = hide, shuffle, seed, 0
         self.usable = [s for s, d in enumerate(self.document) if s + 1 < self.first[d + 1]]  # another one follows
         wanted = min(len(self.tokens) // (length - 3), len(self.usable))
@@ -137,16 +138,15 @@ class TextPairs:
         order = torch.randperm(len(self.usable), generator=generator)[: self.count].tolist()
         follows = (torch.randperm(self.count, generator=generator) % 2 == 0).tolist()
         draws = torch.rand(self.count, 2, generator=generator, dtype=torch.float64).tolist()
-        cls, sep, pad = self.special
+        cls, sep, pad = self.encoder.cls, self.encoder.sep, self.encoder.pad
         for begin in range(0, self.count, self.batch_size):
             numbers = range(begin, begin + self.batch_size)
             pairs = [self.pair(self.usable[order[i]], follows[i], *draws[i]) for i in numbers]
             tokens = torch.full((self.batch_size, self.length), pad)
             segments = torch.zeros_like(tokens)
-            for row, (first, second) in enumerate(pairs):
-                framed = [cls, *first, sep, *second, sep]
-                tokens[row, : len(framed)] = torch.tensor(framed)
-                segments[row, len(first) + 2 : len(framed)] = 1
+            for row, pair in enumerate(pairs):
+                both = torch.tensor(self.encoder.frame(*pair))  # (2, n): tokens, segments
+                tokens[row, : both.shape[1]], segments[row, : both.shape[1]] = both
             batch = (tokens, segments, tokens != pad)
             if self.hide is not None:
                 allowed = (tokens != cls) & (tokens != sep) & (tokens != pad)
@@ -177,11 +177,11 @@ class TextPairs:
     def describe(self):
         """What a training on these pairs depends on, as plain values: part of a run's fingerprint."""
         content = torch.tensor([*self.tokens, *self.starts, *self.first]).numpy().tobytes()
-        settings = {
-            name: getattr(self, name) for name in ("special", "length", "batch_size", "shuffle", "seed", "count")
-        }
-        code = [fingerprint.describe(method) for method in (type(self).__iter__, type(self).pair, self.hide)]
-        return {"sha256": hashlib.sha256(content).hexdigest()[:16], **settings, "code": code}
+        special = [self.encoder.cls, self.encoder.sep, self.encoder.pad]
+        settings = {name: getattr(self, name) for name in ("length", "batch_size", "shuffle", "seed", "count")}
+        used = (type(self).__iter__, type(self).pair, type(self.encoder).frame, self.hide)
+        code = [fingerprint.describe(function) for function in used]
+        return {"sha256": hashlib.sha256(content).hexdigest()[:16], "special": special, **settings, "code": code}
 
 
 class LabelledWindows:
@@ -191,8 +191,8 @@ class LabelledWindows:
     steps      batches in a pass. All documents are served once, in random order, before one comes again; each time
                the window [CLS] … [SEP] lies at another random place. Drawn from (seed, epoch)
 
-    It is a loader as described in utils/loader.py; `count` counts windows. Raises ValueError for no
-    documents, and where labels and documents differ in number.
+    It is a loader as described in utils/loader.py; `count` counts windows. Raises ValueError for no documents, where
+    labels and documents differ in number, and for a length below 3.
     """
 
     def __init__(self, documents, labels, encoder, length, steps, batch_size, device, seed=0):
@@ -200,6 +200,8 @@ class LabelledWindows:
             raise ValueError(
                 f"{len(documents)} documents and {len(labels)} labels; expected as many of both, at least one"
             )
+        if length < 3:
+            raise ValueError(f"length is {length}; expected 3 or more: [CLS], [SEP] and a token")
         self.documents, self.labels, self.encoder = [list(d) for d in documents], [int(n) for n in labels], encoder
         self.length, self.steps, self.batch_size, self.device = length, steps, batch_size, torch.device(device)
         self.seed, self.epoch, self.count = seed, 0, steps * batch_size
@@ -227,13 +229,13 @@ class LabelledWindows:
         """What a training on these windows depends on, as plain values: part of a run's fingerprint."""
         content = repr((self.documents, self.labels, self.encoder.cls, self.encoder.sep, self.encoder.pad)).encode()
         settings = {name: getattr(self, name) for name in ("length", "steps", "batch_size", "seed")}
-        code = [fingerprint.describe(type(self).__iter__), fingerprint.describe(framed)]
+        code = [fingerprint.describe(function) for function in (type(self).__iter__, type(self.encoder).frame)]
         return {"sha256": hashlib.sha256(content).hexdigest()[:16], **settings, "code": code}
 
 
 def framed(windows, encoder, length):
     """Lists of tokens -> tokens int64 (B, length) as [CLS] … [SEP] and padding, and the mask of what is no padding."""
-    rows = [[encoder.cls, *window, encoder.sep] for window in windows]
+    rows = [encoder.frame(window)[0] for window in windows]
     tokens = torch.tensor([row + [encoder.pad] * (length - len(row)) for row in rows])
     return tokens, tokens != encoder.pad
 

@@ -56,7 +56,7 @@ def basic_words(text, lower=True):
 
     Control characters vanish, and each Chinese character and punctuation mark is a word of its own. With `lower`, for
     "uncased" vocabularies, letters become lower case and lose their accents. Python's `unicodedata` says what each
-    character is; the tables of `tokenizers` differ from it for some that are newer than Unicode 8.
+    character is; the older tables of `tokenizers` lack some, and a few have changed their kind since.
     """
     text = text.translate(CLEANED)
     if lower:
