@@ -1,5 +1,7 @@
 """What the tests of several models measure."""
 
+import sys
+
 import pytest
 import torch
 from torch.nn import functional as F
@@ -64,6 +66,51 @@ def assert_overfits_one_batch(build, shape, rate, steps=80):
     assert loss.item() < 0.1
 
 
+def assert_same_training_step(ours, theirs, size):
+    """Both with the weights of `ours`: the same gradients, and the same statistics in their norms afterwards."""
+    theirs.load_state_dict(ours.state_dict())
+    x, y = torch.randn(4, 3, size, size), torch.arange(4)
+    for model in (ours, theirs):
+        F.cross_entropy(model.train()(x), y).backward()
+    for a, b in zip(ours.parameters(), theirs.parameters()):
+        torch.testing.assert_close(a.grad, b.grad, rtol=1e-3, atol=1e-5)
+    for (name, a), (_, b) in zip(ours.named_buffers(), theirs.named_buffers()):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5, msg=name)
+
+
+def assert_exports(model, size, folder):
+    """`model`, exported with a batch of any length, stored in `folder` and loaded again, answers the same."""
+    model = stirred(model).eval()
+    batch = torch.export.Dim("batch", min=1, max=64)
+    program = torch.export.export(model, (torch.randn(2, 3, size, size),), dynamic_shapes={"x": {0: batch}})
+    torch.export.save(program, folder / "net.pt2")
+    loaded = torch.export.load(folder / "net.pt2").module()
+    with torch.no_grad():
+        for length in (1, 5):
+            x = torch.randn(length, 3, size, size)
+            torch.testing.assert_close(loaded(x), model(x))
+
+
+def assert_kept_model(load, data, accuracy):
+    """What `load` returns knows the classes of `data` and more than `accuracy` of its first 1,000 test images.
+
+    The test is skipped, and says so, where the weights are not in the repository.
+    """
+    try:
+        model, about = load()
+    except FileNotFoundError:
+        pytest.skip("the trained model is not kept yet")
+    assert not model.training and about["classes"] == list(data.classes)
+    images = data.test.images[:1000].permute(0, 3, 1, 2).float()
+    size = about.get("size", images.shape[-1])
+    if size != images.shape[-1]:
+        images = F.interpolate(images, size=size, mode="bilinear", antialias=True).round().clamp(0, 255)
+    mean, std = (torch.tensor(about[key]).view(3, 1, 1) for key in ("mean", "std"))
+    with torch.no_grad():
+        right = (model((images / 255 - mean) / std).argmax(1) == data.test.labels[:1000]).float().mean()
+    assert right > accuracy
+
+
 def assert_shapes(model, good, bad, what):
     """Images of the shapes `good` get ten logits each; one of shape `bad`, or of two channels, a ValueError."""
     model.eval()
@@ -74,3 +121,21 @@ def assert_shapes(model, good, bad, what):
             model(torch.randn(bad))
         with pytest.raises(ValueError, match="expected"):
             model(torch.randn(1, 2, 64, 64))
+
+
+def assert_kept_net_loads(load, build, settings, x, tmp_path, monkeypatch):
+    """`load` reads the file of its own name in the folder weights beside it, and misses it where it is not there.
+
+    It returns a net in eval mode with exactly the stored weights, in half precision, and the rest of the file.
+    """
+    monkeypatch.setattr(sys.modules[load.__module__], "__file__", str(tmp_path / "model.py"))
+    with pytest.raises(FileNotFoundError):
+        load()
+    net = stirred(build(**settings))
+    state = {name: value.half() if value.is_floating_point() else value for name, value in net.state_dict().items()}
+    (tmp_path / "weights").mkdir()
+    torch.save(dict(model=state, settings=settings, threshold=0.3), tmp_path / "weights" / f"{load.__name__}.pt")
+    kept, about = load()
+    assert about == dict(settings=settings, threshold=0.3) and not kept.training
+    net.load_state_dict(state)  # rounded in the same way
+    torch.testing.assert_close(kept(x), net.eval()(x), rtol=0, atol=0)

@@ -3,9 +3,17 @@
 import pytest
 import torch
 import torchvision
-from helpers import assert_overfits_one_batch, assert_shapes, count, macs, on_meta, stirred
+from helpers import (
+    assert_exports,
+    assert_kept_model,
+    assert_overfits_one_batch,
+    assert_same_training_step,
+    assert_shapes,
+    count,
+    macs,
+    on_meta,
+)
 from torch import nn
-from torch.nn import functional as F
 
 from architectures.efficientnet import efficientnet as E
 
@@ -82,14 +90,7 @@ def test_it_trains_as_torchvisions_does():
     torch.manual_seed(0)
     ours = E.efficientnet("b0", 10, dropout=0.0, stochastic_depth=0.0)
     theirs = torchvision.models.efficientnet_b0(num_classes=10, dropout=0.0, stochastic_depth_prob=0.0)
-    theirs.load_state_dict(ours.state_dict())
-    x, y = torch.randn(4, 3, 64, 64), torch.arange(4)
-    for model in (ours, theirs):
-        F.cross_entropy(model.train()(x), y).backward()
-    for a, b in zip(ours.parameters(), theirs.parameters()):
-        torch.testing.assert_close(a.grad, b.grad, rtol=1e-3, atol=1e-5)
-    for (name, a), (_, b) in zip(ours.named_buffers(), theirs.named_buffers()):
-        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5, msg=name)
+    assert_same_training_step(ours, theirs, 64)
 
 
 def test_probabilities_of_stochastic_depth_are_torchvisions():
@@ -214,27 +215,8 @@ def test_other_bad_arguments():
 
 def test_an_exported_network_is_equal(tmp_path):
     torch.manual_seed(0)
-    model = stirred(E.EfficientNet(10, **SMALL)).eval()
-    batch = torch.export.Dim("batch", min=1, max=64)
-    program = torch.export.export(model, (torch.randn(2, 3, 16, 16),), dynamic_shapes={"x": {0: batch}})
-    torch.export.save(program, tmp_path / "net.pt2")
-    loaded = torch.export.load(tmp_path / "net.pt2").module()
-    with torch.no_grad():
-        for size in (1, 5):
-            x = torch.randn(size, 3, 16, 16)
-            torch.testing.assert_close(loaded(x), model(x))
+    assert_exports(E.EfficientNet(10, **SMALL), 16, tmp_path)
 
 
 def test_the_kept_model(cifar10):
-    try:
-        model, about = E.efficientnet_cifar10()
-    except FileNotFoundError:
-        pytest.skip("the trained model is not kept yet")
-    assert not model.training and about["classes"] == list(cifar10.classes)
-    images = cifar10.test.images[:1000].permute(0, 3, 1, 2).float()
-    if about["size"] != 32:
-        images = F.interpolate(images, size=about["size"], mode="bilinear", antialias=True).round().clamp(0, 255)
-    mean, std = (torch.tensor(about[key]).view(3, 1, 1) for key in ("mean", "std"))
-    with torch.no_grad():
-        right = (model((images / 255 - mean) / std).argmax(1) == cifar10.test.labels[:1000]).float().mean()
-    assert right > 0.84
+    assert_kept_model(E.efficientnet_cifar10, cifar10, accuracy=0.84)

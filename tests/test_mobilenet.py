@@ -3,7 +3,18 @@
 import pytest
 import torch
 import torchvision
-from helpers import assert_overfits_one_batch, assert_same_outputs, assert_shapes, count, macs, on_meta, stirred
+from helpers import (
+    assert_exports,
+    assert_kept_model,
+    assert_overfits_one_batch,
+    assert_same_outputs,
+    assert_same_training_step,
+    assert_shapes,
+    count,
+    macs,
+    on_meta,
+    stirred,
+)
 from torch import nn
 from torch.nn import functional as F
 
@@ -88,14 +99,7 @@ def test_v2_equals_torchvisions(width):
 def test_v2_trains_as_torchvisions_does():
     torch.manual_seed(0)
     ours, theirs = M.MobileNetV2(10, dropout=0.0), torchvision.models.mobilenet_v2(num_classes=10, dropout=0.0)
-    ours.load_state_dict(theirs.state_dict())
-    x, y = torch.randn(4, 3, 64, 64), torch.arange(4)
-    for model in (ours, theirs):
-        F.cross_entropy(model.train()(x), y).backward()
-    for a, b in zip(ours.parameters(), theirs.parameters()):
-        torch.testing.assert_close(a.grad, b.grad, rtol=1e-3, atol=1e-5)
-    for (name, a), (_, b) in zip(ours.named_buffers(), theirs.named_buffers()):
-        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5, msg=name)
+    assert_same_training_step(ours, theirs, 64)
 
 
 def test_the_controls_of_v2():
@@ -140,15 +144,7 @@ def test_other_bad_arguments(build):
 @pytest.mark.parametrize("build", [M.MobileNetV1, M.MobileNetV2])
 def test_an_exported_net_is_equal(build, tmp_path):
     torch.manual_seed(0)
-    model = stirred(build(10, 0.25, total_stride=8)).eval()
-    batch = torch.export.Dim("batch", min=1, max=64)
-    program = torch.export.export(model, (torch.randn(2, 3, 32, 32),), dynamic_shapes={"x": {0: batch}})
-    torch.export.save(program, tmp_path / "net.pt2")
-    loaded = torch.export.load(tmp_path / "net.pt2").module()
-    with torch.no_grad():
-        for size in (1, 5):
-            x = torch.randn(size, 3, 32, 32)
-            torch.testing.assert_close(loaded(x), model(x))
+    assert_exports(build(10, 0.25, total_stride=8), 32, tmp_path)
 
 
 @pytest.mark.parametrize("build", [M.MobileNetV1, M.MobileNetV2])
@@ -231,13 +227,4 @@ def test_a_quantised_net_is_kept_as_bytes():
 
 
 def test_the_kept_model(cifar10):
-    try:
-        model, about = M.mobilenet_cifar10()
-    except FileNotFoundError:
-        pytest.skip("the trained model is not kept yet")
-    assert not model.training and about["classes"] == list(cifar10.classes)
-    images = cifar10.test.images[:1000].permute(0, 3, 1, 2) / 255
-    mean, std = (torch.tensor(about[key]).view(3, 1, 1) for key in ("mean", "std"))
-    with torch.no_grad():
-        right = (model((images - mean) / std).argmax(1) == cifar10.test.labels[:1000]).float().mean()
-    assert right > 0.87
+    assert_kept_model(M.mobilenet_cifar10, cifar10, accuracy=0.87)

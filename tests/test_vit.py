@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 import torchvision
-from helpers import count, macs, on_meta, stirred
+from helpers import assert_overfits_one_batch, count, macs, on_meta, stirred
 from torch.nn import functional as F
 from torchvision.models.vision_transformer import VisionTransformer as Torchvision
 
@@ -255,16 +255,10 @@ def test_rollout_by_hand():
 
 
 def test_it_learns_a_batch():
-    torch.manual_seed(0)
-    model = V.vit_small(d_model=32, num_layers=2, num_heads=2, d_ff=64)
-    x, labels = torch.randn(20, 3, 32, 32), torch.arange(20) % 10
-    optimizer = torch.optim.AdamW(model.parameters(), 3e-3)
-    for _ in range(60):
-        loss = F.cross_entropy(model.train()(x), labels)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    assert loss.item() < 0.1
+    def build():
+        return V.vit_small(d_model=32, num_layers=2, num_heads=2, d_ff=64)
+
+    assert_overfits_one_batch(build, (20, 3, 32, 32), rate=0.1, steps=60)
 
 
 def test_the_kept_net_comes_with_what_a_user_needs(tmp_path, monkeypatch):
@@ -342,6 +336,21 @@ def test_the_strong_loader(tiny_shapes):
     described = build().describe()
     assert described == build().describe() and described != plain.describe()
     assert build(share=0.5).describe() != described != build(hole=4).describe()
+
+
+@pytest.mark.parametrize("changed", [(A, "choose"), (A, "transform"), (A, "blank"), (L, "crop_and_flip")])
+def test_the_description_knows_the_code(tiny_shapes, monkeypatch, changed):
+    loader = A.StrongLoader(tiny_shapes, "train", 40, "cpu", shuffle=True, augment=True)
+    before = loader.describe()
+    monkeypatch.setattr(*changed, lambda *args: None)
+    assert loader.describe() != before
+
+
+def test_a_process_may_get_no_image_of_a_batch(tiny_shapes, monkeypatch):
+    loader = A.StrongLoader(tiny_shapes, "train", 40, "cpu", shuffle=True, augment=True)
+    for module in (L, A):
+        monkeypatch.setattr(module, "own_part", lambda start, stop: slice(start, start))
+    assert [tuple(images.shape) for images, _ in loader] == [(0, 3, 32, 32)] * 3
 
 
 def test_processes_share_a_strong_batch(tiny_shapes, monkeypatch):

@@ -1,4 +1,4 @@
-"""Our nets against torchvision's of the same architecture: forward passes and training steps, as ratios of speed.
+"""Our nets against the same ones of torchvision or `transformers`, or plainly written: speeds, as ratios.
 
 Rounds of the two are interleaved, and which of them begins changes; medians are compared.
 """
@@ -156,7 +156,7 @@ def detect_by_torchvision(outputs, B=2, threshold=0.2, overlap=0.5):
 
 def compare_gpt(device, rounds, batch=8, length=256, generated=512):
     """Training steps of a small GPT against `transformers`' GPT-2; generation with the cache against without."""
-    import transformers  # takes seconds, and is needed here alone
+    import transformers  # takes seconds, and is needed here and for BERT alone
 
     set_seed(0)
     sizes = dict(vocab_size=65, n_positions=1024, n_embd=128, n_layer=4, n_head=4)

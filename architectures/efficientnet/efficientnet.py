@@ -46,7 +46,7 @@ def compound_scaling(phi, alpha=1.2, beta=1.1, gamma=1.15):
 
 
 def round_channels(channels, width, multiple=8):
-    """`width` times `channels`, rounded to the nearest multiple of 8: at least 8, and never under 90 % of the product.
+    """`width` times `channels`, rounded to the nearest positive multiple of `multiple`, at least 90 % of the product.
 
     Raises ValueError for a width that is not a positive number.
     """
@@ -161,8 +161,8 @@ class EfficientNet(nn.Module):
     norm              options of `nn.BatchNorm2d`, such as {"eps": 1e-3, "momentum": 0.01}
 
     5,288,548 parameters and 385,814,752 multiply-adds at 224 pixels with the defaults. Raises ValueError for factors
-    that are not positive, an unknown total stride, a probability of stochastic depth outside [0, 1), and in `forward`
-    for images that are not (B, 3, H, W) or have a side smaller than the total stride.
+    that are not positive, an unknown total stride, a block's probability of stochastic depth outside [0, 1), and in
+    `forward` for images that are not (B, 3, H, W) or have a side smaller than the total stride.
     """
 
     def __init__(

@@ -5,7 +5,6 @@ import math
 import torch
 from torch.nn import functional as F
 
-from utils import fingerprint
 from utils.distributed import own_part
 from utils.loader import ImageLoader
 
@@ -31,13 +30,14 @@ class StrongLoader(ImageLoader):
             whole = min(self.batch_size, self.count - start)
             draws = torch.rand(whole, 6, generator=generator)[own_part(0, whole)].to(images.device)
             start += whole
-            pixels = images / (255 * self.scale) + self.shift / 255
-            pixels = blank(transform(pixels, *choose(draws, self.share)), draws, self.share, self.hole)
-            yield (pixels * 255 - self.shift) * self.scale, labels
+            if len(images):  # one of several processes may have none of a short batch, which affine_grid refuses
+                pixels = images / (255 * self.scale) + self.shift / 255
+                pixels = blank(transform(pixels, *choose(draws, self.share)), draws, self.share, self.hole)
+                images = (pixels * 255 - self.shift) * self.scale
+            yield images, labels
 
     def describe(self):
-        code = [fingerprint.describe(part) for part in (StrongLoader.__iter__, choose, transform, blank)]
-        return {**super().describe(), "share": self.share, "hole": self.hole, "strong": code}
+        return {**super().describe(), "share": self.share, "hole": self.hole}  # with the code of __iter__
 
 
 def choose(draws, share):

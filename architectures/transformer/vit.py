@@ -28,7 +28,7 @@ class SelfAttention(nn.Module):
     """softmax(Q Kᵀ / √d_k) V in several heads, then a linear layer (appendix A): (B, T, C) -> (B, T, C).
 
     One matrix makes queries, keys and values. `dropout` acts on the attention weights while training; `fused` uses
-    torch's kernel, which never holds them in memory. After a forward pass with `keep_weights = True`, `weights` has
+    torch's kernel, which need not hold them in memory. After a forward pass with `keep_weights = True`, `weights` has
     them, (B, H, T, T). Raises ValueError where d_model is not a multiple of num_heads.
     """
 
