@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from helpers import count, on_meta
+from helpers import assert_kept_net_loads, count, on_meta
 from PIL import Image
 from torch import nn
 from torch.nn import functional as F
@@ -577,16 +577,6 @@ def test_processes_share_a_batch(monkeypatch):
 
 
 def test_the_kept_net_comes_with_what_a_user_needs(tmp_path, monkeypatch):
-    monkeypatch.setattr(U, "__file__", str(tmp_path / "unet.py"))
-    with pytest.raises(FileNotFoundError):
-        U.unet_isbi2012()
     settings = dict(base_width=2, depth=2, padding=True, batch_norm=True)
-    net = U.UNet(**settings)
-    state = {name: value.half() if value.is_floating_point() else value for name, value in net.state_dict().items()}
-    (tmp_path / "weights").mkdir()
-    torch.save(dict(model=state, settings=settings, threshold=0.5), tmp_path / "weights" / "unet_isbi2012.pt")
-    kept, about = U.unet_isbi2012()
-    assert about == dict(settings=settings, threshold=0.5) and not kept.training
-    x = torch.randn(1, 1, 16, 16)
-    torch.testing.assert_close(kept(x), net.eval()(x), rtol=0, atol=0.05)
+    assert_kept_net_loads(U.unet_isbi2012, U.UNet, settings, torch.randn(1, 1, 16, 16), tmp_path, monkeypatch)
     assert count(on_meta(U.UNet, base_width=16, depth=3, padding=True, batch_norm=True)) * 2 < 2e6  # bytes, in float16

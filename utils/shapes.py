@@ -30,9 +30,9 @@ def make_scenes(count, seed=0, size=64, most=6):
     """Several shapes in each image: images, uint8 (count, size, size, 3), boxes and labels of the shapes.
 
     An image has room for `most` shapes, each of which is there with probability 3/4, unless it would hide more than a
-    tenth of an earlier one or be cut off by more than half. boxes: float32 (count, most, 4), in pixels, the smallest
-    x1, y1, x2, y2 around what is visible of a shape; labels: int64 (count, most), -1 where there is none (and the box
-    is zeros). The same arguments give the same images again.
+    tenth of what is visible of an earlier one, or its centre would lie at the border. boxes: float32 (count, most, 4),
+    in pixels, the smallest x1, y1, x2, y2 around what is visible of a shape; labels: int64 (count, most), -1 where
+    there is none (and the box is zeros). The same arguments give the same images again.
     """
     rng = np.random.default_rng(seed)
     grid = np.arange(size, dtype=np.float32) - (size - 1) / 2
@@ -54,7 +54,8 @@ def make_scenes(count, seed=0, size=64, most=6):
             mask = inside(label, u, v)
             there, counts = np.unique(owner[mask], return_counts=True)
             hides = any(n > 0.1 * (owner == j).sum() for j, n in zip(there, counts) if j >= 0)
-            if wanted and not hides and max(abs(x), abs(y)) < size / 2 - 0.2 * radius:
+            fits = mask.any() and max(abs(x), abs(y)) < size / 2 - 0.2 * radius  # a tiny shape can miss every pixel
+            if wanted and fits and not hides:
                 owner[mask], labels[i, k] = k, label
                 image = np.where(mask[..., None], colour, image)
         for k in np.flatnonzero(labels[i] >= 0):

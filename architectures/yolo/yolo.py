@@ -3,12 +3,12 @@
 Paper: https://arxiv.org/abs/1506.02640
 
     YOLOv1(num_classes)                          Figure 3, with 24 convolutions, or the fast form with nine
-    SmallYOLO(num_classes)                       a small backbone with a convolutional head, which trains in minutes
+    SmallYOLO(num_classes)                       a small backbone with a convolutional head, for images of many sizes
     encode, decode_targets                       boxes to grid cells and back
     yolo_loss                                    the five parts of equation 3
     detect, nms                                  from outputs to boxes with scores; non-maximum suppression
     mean_average_precision, error_types          how good the detections are
-    yolo_bccd()                                  a trained small net; its weights are not in the repository yet
+    yolo_bccd()                                  a trained small net; it and its notebook are not in the repository yet
 
 Boxes are corners (x1, y1, x2, y2), relative to the image: 0 is its left or upper border, 1 its right or lower one. With
 S x S grid cells, B boxes a cell and C classes, a network answers (N, S, S, 5 B + C): B times x, y, √w, √h and the
@@ -68,7 +68,7 @@ class YOLOv1(nn.Module):
         side = 64 * self.S
         if x.ndim != 4 or x.shape[1:] != (3, side, side):
             raise ValueError(f"input has shape {tuple(x.shape)}; expected (N, 3, {side}, {side})")
-        return self.head(self.backbone(x)).view(len(x), self.S, self.S, -1)
+        return self.head(self.backbone(x)).unflatten(1, (self.S, self.S, -1))
 
 
 class SmallYOLO(nn.Module):
@@ -190,7 +190,7 @@ def encode(boxes, labels, S, num_classes):
     cell = (S * centre).long().clamp(max=S - 1)  # (N, M, 2): column, row
     one_hot = F.one_hot(labels.clamp(min=0), num_classes).to(boxes.dtype)
     values = torch.cat([S * centre - cell, size, torch.ones_like(size[..., :1]), one_hot], dim=2)
-    values = torch.cat([values, torch.zeros_like(values[:, :1]) if M else values.new_zeros(N, 1, 5 + num_classes)], 1)
+    values = torch.cat([values, values.new_zeros(N, 1, 5 + num_classes)], dim=1)  # number M: no object
     place = torch.where(labels < 0, S * S, S * cell[..., 1] + cell[..., 0])  # one cell more, for what is no box
     numbers = torch.arange(M, device=boxes.device).expand(N, M)
     owner = torch.full((N, S * S + 1), M, device=boxes.device).scatter_reduce(1, place, numbers, "amin")[:, :-1]
@@ -301,9 +301,9 @@ def detect(outputs, B=2, threshold=0.2, overlap=0.5, root=True):
     """
     coordinates, confidence, classes = split_outputs(outputs.float(), B)
     N, C = len(outputs), classes.shape[-1]
-    corners = predicted_boxes(coordinates, root).clamp(0, 1).reshape(N, -1, 4)
+    corners = predicted_boxes(coordinates, root).clamp(0, 1).flatten(1, 3)  # (N, S S B, 4)
     # linear outputs may be negative, and two such factors would make a score
-    scores = (confidence.clamp(min=0)[..., None] * classes.clamp(min=0)[..., None, :]).reshape(N, -1)
+    scores = (confidence.clamp(min=0)[..., None] * classes.clamp(min=0)[..., None, :]).flatten(1)
     image, place = (scores > threshold).nonzero().unbind(dim=1)
     scores = scores[image, place]
     order = scores.argsort(descending=True, stable=True)
