@@ -200,11 +200,18 @@ def test_tables_of_a_readme(tmp_path, monkeypatch):
     readme = tmp_path / "README.md"
     readme.write_text("before\n<!-- table: resnet -->\nold\n<!-- end of table -->\nafter\n")
     front = tmp_path / "FRONT.md"
-    front.write_text("| ours: <!-- result: resnet ResNet-20 -->0.00<!-- end of result --> % |\n")
+    front.write_text(
+        "<!-- result: resnet ResNet-20 -->0.00<!-- end of result --> % "
+        "(<!-- paper: resnet ResNet-20 -->?<!-- end of paper -->), <!-- training: resnet -->?<!-- end of training -->\n"
+    )
     monkeypatch.setattr(repository, "ROOT", tmp_path)
     monkeypatch.setattr(repository, "files", lambda *_: [readme, front])
     repository.fill_tables()
-    assert front.read_text() == "| ours: <!-- result: resnet ResNet-20 -->8.70<!-- end of result --> % |\n"
+    assert front.read_text() == (
+        "<!-- result: resnet ResNet-20 -->8.70<!-- end of result --> % "
+        "(<!-- paper: resnet ResNet-20 -->8.75<!-- end of paper -->), "
+        "<!-- training: resnet -->3 min, 2 chips<!-- end of training -->\n"
+    )
     text = readme.read_text()
     assert "| ResNet-20 | 8.75 | 8.27 | 8.70 | 3 | 0 (n = 1) |" in text and "old" not in text
     assert "`gpu` and `paper`: not run" in text and text.startswith("before\n") and text.endswith("after\n")

@@ -1,21 +1,25 @@
 """What concerns the whole repository: its address in every file that names it, and what READMEs take from notebooks."""
 
 import base64
+import io
 import json
 import os
 import re
 import subprocess
 from pathlib import Path
 
+from PIL import Image
 from utils.device import SCALES
-from utils.report import Report, ours
+from utils.report import Report, number, ours, unique
 
 ROOT = Path(__file__).resolve().parent.parent
 PLACEHOLDER = "YOUR_NAME/deep-learning-papers"  # no GitHub account can have an underscore in its name
 ADDRESS = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*)/[A-Za-z0-9._-]+")
 TABLE = re.compile(r"(<!-- table: (\S+)(?: (\S+))? -->\n).*?(<!-- end of table -->)", re.DOTALL)
 PICTURE = re.compile(r"(<!-- picture: (\S+) -->\n).*?(<!-- end of picture -->)", re.DOTALL)
-RESULT = re.compile(r"(<!-- result: (\S+) ([^>]+?) -->).*?(<!-- end of result -->)")
+STRIP = re.compile(r"(<!-- strip: ([^>]+?) -->\n).*?(<!-- end of strip -->)", re.DOTALL)
+RESULT = re.compile(r"(<!-- (result|paper): (\S+) ([^>]+?) -->).*?(<!-- end of \2 -->)")
+TIME = re.compile(r"(<!-- training: (\S+) -->).*?(<!-- end of training -->)")
 PICTURE_MARKER = "# For the README: "  # first line of the cell whose picture a README shows; then what is on it
 EXCEPT = ("tools/", "tests/")  # they speak of the placeholder itself
 
@@ -52,26 +56,42 @@ def stamped_files():
 
 
 def fill_tables():
-    """Between `<!-- table: FOLDER [NAME] -->` and `<!-- end of table -->` put the results in FOLDER/results/.
-
-    Between `<!-- picture: NOTEBOOK -->` and `<!-- end of picture -->` put the notebook's sample picture, and between
-    `<!-- result: FOLDER ROW -->` and `<!-- end of result -->` one row's value.
-    """
+    """Fill the READMEs from what notebooks have stored; `filled` says what goes where."""
     for path in files(".md"):
         text = path.read_text(encoding="utf-8")
-        filled = TABLE.sub(
-            lambda match, path=path: match[1] + tables(path.parent / match[2], match[3]) + match[4], text
-        )
-        filled = PICTURE.sub(
-            lambda match, path=path: match[1] + picture(path.parent / match[2], path.parent) + match[3], filled
-        )
-        filled = RESULT.sub(
-            lambda match, path=path: match[1] + result(path.parent / match[2], match[3]) + match[4], filled
-        )
-        if filled != text:
-            path.write_text(filled, encoding="utf-8")
+        new = filled(path, text, write)
+        if new != text:
+            path.write_text(new, encoding="utf-8")
             print(f"{path.relative_to(ROOT)}: filled")
     return 0
+
+
+def write(path, content):
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(content)
+
+
+def filled(path, text, keep):
+    """The text of the Markdown file `path`, where each pair of markers has between them what it names.
+
+    Images that it shows are handed to keep(path, content of the PNG file).
+
+    table: FOLDER [NAME]      the results in FOLDER/results/
+    result: FOLDER ROW        our value in one row; `paper: FOLDER ROW` the paper's
+    training: FOLDER          the minutes of all trainings in FOLDER/results/, and the hardware
+    picture: NOTEBOOK         the notebook's sample image, kept in results/sample.png beside it
+    strip: NOTEBOOK …         the sample images of several notebooks in a row, kept in docs/strip.png
+    """
+    here = path.parent
+    for pattern, content in (
+        (TABLE, lambda match: tables(here / match[2], match[3])),
+        (PICTURE, lambda match: picture(here / match[2], here, keep)),
+        (STRIP, lambda match: strip([here / name for name in match[2].split()], here, keep)),
+        (RESULT, lambda match: result(here / match[3], match[4], match[2])),
+        (TIME, lambda match: training(here / match[2])),
+    ):
+        text = pattern.sub(lambda match, content=content: match[1] + content(match) + match[match.re.groups], text)
+    return text
 
 
 def tables(folder, name=None):
@@ -88,27 +108,57 @@ def tables(folder, name=None):
     return "\n".join(parts)
 
 
-def result(folder, what):
-    """Our value in the row `what` of a notebook's main table, at the largest scale that was run.
-
-    Raises ValueError where no scale has such a row.
-    """
+def stored(folder):
+    """The tables in FOLDER/results/ of the largest scale that was run, the main one first."""
     for scale in reversed(SCALES[1:]):
-        path = folder / "results" / f"{scale}.json"
-        rows = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.exists() else []
-        for row in rows:
-            if row["what"] == what:
-                return ours(row["ours"])
-    raise ValueError(f"{folder}: no results with a row {what!r}")
+        paths = sorted((folder / "results").glob(f"{scale}-*.json"))
+        paths = [path for path in (folder / "results" / f"{scale}.json", *paths) if path.exists()]
+        if paths:
+            return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+    raise ValueError(f"{folder}: no results")
 
 
-def picture(notebook, folder):
-    """Markdown that shows a notebook's sample picture, which is written to results/sample.png beside the notebook."""
+def result(folder, what, of="result"):
+    """Our value, or the paper's, in the row `what` of a notebook's tables. Raises ValueError where there is none."""
+    rows = [row for table in stored(folder) for row in table["rows"] if row["what"] == what]
+    if not rows:
+        raise ValueError(f"{folder}: no results with a row {what!r}")
+    return ours(rows[0]["ours"]) if of == "result" else number(rows[0]["paper"])
+
+
+def training(folder):
+    """'62 min, AMD EPYC, 2 cores': all trainings in a notebook's tables, each counted once, and their hardware."""
+    minutes, hardware = {}, []
+    for row in (row for table in stored(folder) for row in table["rows"]):
+        names = row.get("runs") or [f"{row['what']}, seed {seed}" for seed in row["seeds"]]  # older files have no runs
+        minutes.update(zip(names, row["minutes"]))
+        hardware += [re.sub(r", \d+ GB$", "", session["hardware"]) for session in row["sessions"]]
+    return f"{sum(minutes.values()):.0f} min, {' and '.join(unique(hardware))}"
+
+
+def picture(notebook, folder, keep):
+    """Markdown that shows a notebook's sample image."""
     content, text = sample_picture(notebook)
     path = notebook.parent / "results" / "sample.png"
-    path.parent.mkdir(exist_ok=True)
-    path.write_bytes(content)
+    keep(path, content)
     return f"![{text}]({os.path.relpath(path, folder)})\n"
+
+
+def strip(notebooks, folder, keep, height=200, gap=12):
+    """Markdown that shows the sample images of several notebooks in one row."""
+    samples = [sample_picture(notebook) for notebook in notebooks]
+    images = [Image.open(io.BytesIO(content)).convert("RGB") for content, _ in samples]
+    images = [image.resize((round(image.width * height / image.height), height), Image.LANCZOS) for image in images]
+    row = Image.new("RGB", (sum(image.width + gap for image in images) - gap, height), "white")
+    x = 0
+    for image in images:
+        row.paste(image, (x, 0))
+        x += image.width + gap
+    buffer = io.BytesIO()
+    row.quantize(128, method=Image.Quantize.FASTOCTREE).save(buffer, "PNG", optimize=True)
+    path = folder / "docs" / "strip.png"
+    keep(path, buffer.getvalue())
+    return f"![{'; '.join(text for _, text in samples)}]({os.path.relpath(path, folder)})\n"
 
 
 def sample_picture(notebook):
