@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 from PIL import Image
+
 from utils.device import SCALES
 from utils.report import Report, number, ours, unique
 
