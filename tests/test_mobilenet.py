@@ -165,7 +165,7 @@ def test_weights_become_integers_and_scales():
     torch.testing.assert_close(scale, torch.tensor([[1.0], [0.1]]))
     assert four.tolist() == [[7, -3, 0], [7, 4, 0]] and four.dtype == torch.int8
     scale, one = Q.integers_of(weight, 4, per_channel=False)
-    torch.testing.assert_close(scale, torch.ones(2, 1))
+    torch.testing.assert_close(scale, torch.ones(1, 1))
     assert one.tolist() == [[7, -3, 0], [1, 0, 0]]
     assert Q.integers_of(weight, 12)[1].tolist() == [[2047, -994, 117], [2047, 1053, -117]]
     assert not Q.integers_of(torch.zeros(2, 3, 1, 1), 8)[1].any()
@@ -206,7 +206,11 @@ def test_more_bits_are_closer_and_take_more_bytes():
     biases = sum(p.numel() for name, p in whole.named_parameters() if name.endswith("bias"))
     weights = count(whole) - biases
     assert Q.stored_bytes(whole) == 4 * count(whole)
-    assert Q.stored_bytes(Q.quantised(model, x, 4)) == weights / 2 + 2 * 4 * biases
+    assert Q.stored_bytes(Q.quantised(model, x, 4)) == weights / 2 + 2 * 4 * biases  # a scale for each bias
+    layers = sum(isinstance(layer, (nn.Conv2d, nn.Linear)) for layer in model.modules())
+    assert Q.stored_bytes(Q.quantised(model, x, 4, per_channel=False)) == weights / 2 + 4 * (biases + layers)
+    with pytest.raises(ValueError, match="padding_mode is 'reflect'"):
+        Q.quantised(nn.Sequential(nn.Conv2d(3, 3, 3, padding=1, padding_mode="reflect")), x)
     for bits in ({"weight_bits": 1}, {"activation_bits": 1}):
         with pytest.raises(ValueError, match=f"{next(iter(bits))} is 1; expected a whole number from 2 to 16"):
             Q.quantised(model, x, **bits)

@@ -49,9 +49,9 @@ def integers_of(weight, bits, per_channel=True):
     """(scale, integers) with weight ≈ scale * integers, both of the weight's number of dimensions.
 
     Symmetric: integers from -(2**(bits - 1) - 1) to 2**(bits - 1) - 1 and a zero point of 0. Each output channel has
-    a scale of its own, (out, 1, …), or all share one; the largest weight gets the largest integer.
+    a scale of its own, (out, 1, …), or all share one, (1, 1, …); the largest weight gets the largest integer.
     """
-    largest = weight.abs().flatten(1).amax(dim=1) if per_channel else weight.abs().amax().expand(len(weight))
+    largest = weight.abs().flatten(1).amax(dim=1) if per_channel else weight.abs().amax()
     scale = (largest / (2 ** (bits - 1) - 1)).clamp(min=1e-12).view(-1, *(1,) * (weight.ndim - 1))
     return scale, (weight / scale).round().to(torch.int8 if bits <= 8 else torch.int16)
 
@@ -67,6 +67,8 @@ class Quantised(nn.Module):
         super().__init__()
         self.bits, self.activation_bits, self.observing, self.operation = weight_bits, activation_bits, True, F.linear
         if isinstance(layer, nn.Conv2d):
+            if layer.padding_mode != "zeros":
+                raise ValueError(f"padding_mode is {layer.padding_mode!r}; expected 'zeros'")
             options = dict(stride=layer.stride, padding=layer.padding, dilation=layer.dilation, groups=layer.groups)
             self.operation = partial(F.conv2d, **options)
         scale, integers = integers_of(layer.weight.detach(), weight_bits, per_channel)
@@ -93,7 +95,7 @@ def quantised(model, images, weight_bits=8, activation_bits=8, per_channel=True)
     """A copy of `model`, folded and quantised; the ranges of its activations are observed on `images` (B, …).
 
     The images that enter the first layer are quantised like any activation; biases are not. Raises ValueError for
-    bits that are not between 2 and 16.
+    bits that are not between 2 and 16, and for a convolution that pads with anything but zeros.
     """
     for name, bits in (("weight_bits", weight_bits), ("activation_bits", activation_bits)):
         if bits not in range(2, 17):
