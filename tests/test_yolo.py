@@ -36,6 +36,19 @@ def test_the_paper_s_nets(options, parameters, layers):
     assert model(torch.empty(2, 3, 448, 448, device="meta")).shape == (2, 7, 7, 30)
 
 
+def test_the_fast_form_s_narrow_layer_is_linear():
+    """As in the authors' yolo-tiny.cfg: 256 linear, 4096 leaky, dropout, 1470 linear."""
+    kinds = [(type(part).__name__, getattr(part, "out_features", None)) for part in on_meta(Y.YOLOv1, form="fast").head]
+    assert kinds == [
+        ("Flatten", None),
+        ("Linear", 256),
+        ("Linear", 4096),
+        ("LeakyReLU", None),
+        ("Dropout", None),
+        ("Linear", 1470),
+    ]
+
+
 def test_work_and_parts_of_figure_3():
     model = on_meta(Y.YOLOv1)
     assert count(model.backbone) == 60_155_968 and count(model.head) == 211_547_582

@@ -35,7 +35,7 @@ FAST = (  # the paper says "9 instead of 24 and fewer filters"; these are the on
     *(part for channels in (16, 32, 64, 128, 256, 512) for part in ((3, channels, 1), "pool")),
     *((3, 1024, 1),) * 3,
 )
-FORMS = {"full": (FULL, (4096,)), "fast": (FAST, (256, 4096))}  # the convolutions, and the fully connected layers
+FORMS = {"full": (FULL, (4096,)), "fast": (FAST, (256, 4096))}  # convolutions; fully connected layers but the last
 
 
 class YOLOv1(nn.Module):
@@ -58,10 +58,11 @@ class YOLOv1(nn.Module):
         self.num_classes, self.S, self.B = num_classes, S, B
         self.backbone, channels = convolutions(plan, batch_norm)
         layers, features = [nn.Flatten()], channels * S * S
-        for width in hidden:
-            layers += [nn.Linear(features, width), nn.LeakyReLU(0.1, inplace=True)]
+        for width in hidden:  # the fast form's 256 features stay linear, as in the authors' yolo-tiny.cfg
+            layers.append(nn.Linear(features, width))
             features = width
-        self.head = nn.Sequential(*layers, nn.Dropout(dropout), nn.Linear(features, S * S * (5 * B + num_classes)))
+        layers += [nn.LeakyReLU(0.1, inplace=True), nn.Dropout(dropout)]
+        self.head = nn.Sequential(*layers, nn.Linear(features, S * S * (5 * B + num_classes)))
         self.apply(he_initialise)
 
     def forward(self, x):
