@@ -6,7 +6,7 @@ SCALE ?= quick
 BIN := $(VENV)/bin
 TOOLS := $(BIN)/python -m tools
 
-.PHONY: help run test execute reproduce cost sync stamp table keep bench clean
+.PHONY: help run test doctor new execute reproduce cost sync stamp table keep bench clean
 
 help:  ## what there is
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## /make \1	/' | expand -t 16
@@ -17,7 +17,14 @@ run: $(VENV)/.ready  ## execute NOTEBOOK at SCALE (quick, cpu, gpu, paper) into 
 test: $(VENV)/.ready-dev  ## ruff, the unit tests, and every notebook at scale quick
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest -n 2 --dist loadscope --nbval-lax --nbval-current-env --nbval-cell-timeout=300 tests $$(git ls-files '*.ipynb')
+	$(BIN)/python -m pytest -n 2 --dist loadscope --nbval-lax --nbval-current-env --nbval-cell-timeout=300 tests $$(git ls-files --cached --others --exclude-standard '*.ipynb')
+
+doctor:  ## say what is wrong with this machine or its set-up, and what to do
+	@if $(BIN)/python -c '' 2>/dev/null; then $(TOOLS) doctor --venv $(VENV); \
+		else "$(PYTHON)" -m tools doctor --venv $(VENV); fi
+
+new: $(VENV)/.ready-dev  ## lay out a paper's folder: NAME=densenet PAPER="Huang et al., Densely …, CVPR 2017" TITLE=DenseNet
+	@$(TOOLS) new $(if $(filter command,$(origin NAME)),"$$NAME","") --paper "$$PAPER" --title "$$TITLE"
 
 execute: $(VENV)/.ready-dev  ## execute NOTEBOOK at SCALE (cpu, gpu, paper) in place and store its outputs
 	@$(TOOLS) execute $(NOTEBOOK) --scale $(if $(filter file default undefined,$(origin SCALE)),cpu,$(SCALE))
@@ -51,13 +58,16 @@ clean:  ## remove what make run built; trainings and data stay
 HALF := import importlib.metadata as m, sys; sys.exit(any(d.read_text("RECORD") is None for d in m.distributions()))
 define install
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
-		{ echo "Python 3.10 or later is needed, this is $$("$(PYTHON)" --version): try make PYTHON=python3.12 …"; exit 1; }
+		{ echo "Python 3.10 or later is needed, this is $$("$(PYTHON)" --version): try make PYTHON=python3.12 …"; \
+		echo "make doctor says more."; exit 1; }
 	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || \
-		{ echo "This Python cannot make virtual environments. On Debian or Ubuntu: sudo apt install python3-venv"; exit 1; }
+		{ echo "This Python cannot make virtual environments. On Debian or Ubuntu: sudo apt install python3-venv"; \
+		echo "make doctor says more."; exit 1; }
 	@if ! $(BIN)/python -m pip --version >/dev/null 2>&1 || { [ -e $(VENV)/.unfinished ] && ! $(BIN)/python -c '$(HALF)'; }; \
 		then "$(PYTHON)" -m venv --clear $(VENV); fi
 	@touch $(VENV)/.unfinished
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(1)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(1) || \
+		{ echo "The packages could not be installed. make doctor says what is wrong here, and what to do."; exit 1; }
 	@rm $(VENV)/.unfinished
 	@touch $(VENV)/.ready
 endef

@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 from tools import notebooks, repository
+from tools.new import NOT_TRAINED, TO_WRITE
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = repository.files(".ipynb")
@@ -50,6 +51,12 @@ def test_stored_outputs_are_those_of_one_clean_run(path):
     book = nbformat.read(path, as_version=4)
     nbformat.validate(book)
     code = [cell for cell in book.cells if cell.cell_type == "code" and cell.source.strip()]
+    texts = [cell.source for cell in book.cells if cell.cell_type == "markdown"]
+    if any(text.startswith(NOT_TRAINED) for text in texts):  # a new one, as `make new` lays it out
+        stored = any(cell.outputs or cell.execution_count for cell in code) or (path.parent / "results").exists()
+        assert not stored, f"delete the cell that begins with {NOT_TRAINED}: outputs or results are stored"
+        return
+    assert not any(TO_WRITE in text for text in texts), f"a cell still asks its author for something: {TO_WRITE} …"
     assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1)), "not executed once, top to bottom"
     outputs = [output for cell in code for output in cell.outputs]
     assert any(output.output_type == "display_data" for output in outputs), "no plot is stored"
@@ -237,7 +244,7 @@ def fake_python(folder, fails_on):
 def test_make_says_what_is_missing(repository_copy, tmp_path, fails_on, advice):
     python = fake_python(tmp_path, fails_on)
     result = make("run", f"PYTHON={python}", f"VENV={tmp_path / 'venv'}", cwd=repository_copy)
-    assert result.returncode != 0 and advice in result.stdout
+    assert result.returncode != 0 and advice in result.stdout and "make doctor" in result.stdout
     assert not (tmp_path / "venv").exists()
 
 
@@ -247,7 +254,8 @@ def test_make_mends_an_interrupted_install(repository_copy, tmp_path):
     (tmp_path / "requirements.txt").write_text("/nowhere/to-be-found.whl\n")
     makefile = (repository_copy / "Makefile").read_text()
     (tmp_path / "Makefile").write_text(makefile)
-    assert make("run", f"VENV={venv}", f"PYTHON={sys.executable}", cwd=tmp_path).returncode != 0
+    result = make("run", f"VENV={venv}", f"PYTHON={sys.executable}", cwd=tmp_path)
+    assert result.returncode != 0 and "make doctor" in result.stdout
     assert (venv / ".unfinished").exists() and not (venv / ".ready").exists()
     (venv / "marker").touch()
     (tmp_path / "requirements.txt").write_text("# nothing\n")

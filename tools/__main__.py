@@ -3,13 +3,20 @@
 import argparse
 import sys
 
-from tools import notebooks, repository
-from utils.device import SCALES
+SCALES = ("quick", "cpu", "gpu", "paper")  # those of utils.device, which needs torch: `doctor` and `links` do without
 
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(prog="python -m tools", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
+
+    doctor = commands.add_parser("doctor", help="say what is wrong with this machine or its set-up, and what to do")
+    doctor.add_argument("--venv", help="the environment that make uses; this Python's packages, unless it is given")
+
+    new = commands.add_parser("new", help="lay out the folder of a new paper, architectures/<name>/")
+    new.add_argument("name", help="of the folder and the model file: a Python identifier in small letters")
+    new.add_argument("--paper", default="", help='"Huang et al., Densely Connected Convolutional Networks, CVPR 2017"')
+    new.add_argument("--title", default="", help="of the notebook and the class, such as DenseNet")
 
     sync = commands.add_parser(
         "sync", help="refresh the cells that repeat a class, and the setup cells, from their source"
@@ -48,8 +55,29 @@ def main(arguments=None):
     bench.add_argument("--rounds", type=int, default=5)
     bench.add_argument("--steps", type=int, default=12)
 
+    commands.add_parser("links", help="ask every outside address in the texts and loaders whether it still answers")
+
     options = parser.parse_args(arguments)
+    if options.command == "doctor":
+        from tools.doctor import doctor as examine
+
+        return examine(options.venv)
+    if options.command == "links":
+        from tools.links import links
+
+        return links()
     try:
+        from tools import notebooks, repository
+    except (ImportError, OSError) as error:  # an OSError where torch's own libraries are missing
+        print(
+            f"error: {error}\n`make doctor` says which packages are missing or broken, and what to do", file=sys.stderr
+        )
+        return 1
+    try:
+        if options.command == "new":
+            from tools.new import new as lay_out
+
+            return lay_out(options.name, options.paper, options.title)
         if options.command == "sync":
             return notebooks.sync(options.check)
         if options.command == "run":
@@ -68,7 +96,7 @@ def main(arguments=None):
             return repository.stamp(options.repository)
         if options.command == "table":
             return repository.fill_tables()
-        from tools import benchmark, weights  # they load torch, which the rest does without
+        from tools import benchmark, weights
 
         if options.command == "keep":
             return weights.keep(options.scale)
