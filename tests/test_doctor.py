@@ -55,7 +55,8 @@ def test_it_works_without_packages(tmp_path):
     result = bare()
     assert result.returncode == 1 and not result.stderr
     assert re.search(
-        r"STOP +packages +torch is not installed\n +-> .* -m pip install -r requirements.txt", result.stdout
+        r"STOP +packages +not installed: torch, torchvision, .*\n +-> .* -m pip install -r requirements.txt",
+        result.stdout,
     )
     assert "This would stop `make run`: packages." in result.stdout and "could not be looked at" not in result.stdout
     result = bare(str(tmp_path / "venv"))  # an environment that `make run` would set up first
@@ -135,7 +136,7 @@ def test_packages_that_do_not_load(broken_packages, monkeypatch):
     monkeypatch.setattr(doctor, "requirements", lambda name: dict.fromkeys(("good", "bad", "absent"), "1.0"))
     monkeypatch.setattr(doctor, "look", lambda names: {"broken": {"bad": "why"}})
     marks = [(line.mark, line.text) for line in doctor.check_packages(doctor.Setup())][:3]
-    assert marks == [("STOP", "bad 1.0 does not load: why"), ("STOP", "absent is not installed"), ("ok", "good 1.0")]
+    assert marks == [("STOP", "not installed: absent"), ("STOP", "bad 1.0 does not load: why"), ("ok", "good 1.0")]
 
 
 def test_a_package_that_is_too_old(monkeypatch):

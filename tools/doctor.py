@@ -168,30 +168,29 @@ def check_packages(setup):
         yield ok("packages", "not looked at: `make run` installs them")
         return
     setup.found = look(wanted)
+    missing = [name for name in wanted if installed(name) is None]
+    if missing and setup.to_install:
+        yield note("packages", f"not installed: {', '.join(missing)}", "`make run` installs them")
+    elif missing:
+        yield stop("packages", f"not installed: {', '.join(missing)}", setup.pip("-r requirements.txt"))
     good = []
-    for name, oldest in wanted.items():
+    for name in (name for name in wanted if name not in missing):
         version, broken = installed(name), setup.found["broken"].get(name)
-        if version is None:
-            text, advice = f"{name} is not installed", setup.pip("-r requirements.txt")
-        elif broken is not None:
-            text, advice = f"{name} {version} does not load: {broken}", setup.pip(f"--force-reinstall {name}")
-        elif as_numbers(version) < as_numbers(oldest):
-            advice = setup.pip(f"--upgrade '{name}>={oldest}'")
-            yield note("packages", f"{name} {version} is older than {oldest}", advice)
-            continue
+        if broken is not None:
+            text = f"{name} {version} does not load: {broken}"
+            yield stop("packages", text, setup.pip(f"--force-reinstall {name}"))
+        elif as_numbers(version) < as_numbers(wanted[name]):
+            text = f"{name} {version} is older than {wanted[name]}"
+            yield note("packages", text, setup.pip(f"--upgrade '{name}>={wanted[name]}'"))
         else:
             good.append(f"{name} {version}")
-            continue
-        if setup.to_install and version is None:
-            yield note("packages", text, "`make run` installs it")
-        else:
-            yield stop("packages", text, advice)
     if good:
         yield ok("packages", ", ".join(good))
-    missing = [name for name in requirements("requirements-dev.txt") if installed(name) is None]
-    if missing:
-        advice = f"{setup.pip('-r requirements-dev.txt')} (`make test` does it by itself, unless it has before)"
-        yield note("for tests", f"not installed: {', '.join(missing)}", advice)
+    of_tests = [name for name in requirements("requirements-dev.txt") if installed(name) is None]
+    if of_tests and setup.venv is not None and not newer(setup.venv / ".ready-dev", ROOT / "requirements-dev.txt"):
+        yield ok("for tests", f"`make test` installs {', '.join(of_tests)}")
+    elif of_tests and not missing:
+        yield note("for tests", f"not installed: {', '.join(of_tests)}", setup.pip("-r requirements-dev.txt"))
 
 
 def requirements(name):
