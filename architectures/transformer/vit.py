@@ -84,8 +84,9 @@ class VisionTransformer(nn.Module):
 
     image_size, patch_size  in pixels a side; the patches lie side by side, (image_size / patch_size)² of them
     d_model … num_heads     the paper's D, layers and heads; d_ff is its "MLP size"
-    pool                    what the last layer reads: "class", the output of an extra token (eq. 4), or "mean", the
-                            average of the patches' outputs, without such a token
+    pool                    what the head reads: "class", the output of an extra token (eq. 4), or "mean", the
+                            average of the patches' outputs, without such a token. The head is one linear layer, as
+                            in the paper's fine-tuning; its pre-training has a hidden layer there (section 3.1).
     positions               "learned": a vector for each token is added (eq. 1); None: the net can't know where a
                             patch comes from
     overlap                 pixels by which each patch reaches beyond its borders on every side; 0 in the paper
@@ -176,7 +177,8 @@ def grid_size(image_size, patch_size):
 def init_weights(module):
     """Xavier for linear layers (queries, keys and values each as a matrix of its own), N(0, 1 / inputs) for patches.
 
-    The last layer begins with zeros and positions with N(0, 0.02²). The paper does not say; its published code does so.
+    The head begins with zeros (section 3.2), positions with N(0, 0.02²). What the paper leaves open is as in the
+    authors' code.
     """
     if isinstance(module, SelfAttention):
         for matrix in module.qkv.weight.data.chunk(3):
@@ -271,7 +273,7 @@ def attention_maps(model, images):
 
 
 def attention_rollout(model, images):
-    """How much of each patch reaches what the last layer reads, after Abnar & Zuidema 2020: (B, grid, grid), sums to 1.
+    """How much of each patch reaches what the head reads, after Abnar & Zuidema 2020: (B, grid, grid), sums to 1.
 
     Heads are averaged; half of each layer's output counts as coming through the residual connection. For a model with
     the mean of the patches, it is the mean over all of them. A rough estimate: it knows nothing of the values.
