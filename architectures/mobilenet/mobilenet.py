@@ -8,7 +8,7 @@ https://arxiv.org/abs/1801.04381.
     MobileNetV1(separable=False), (shallow=True)        the paper's controls: standard convolutions, fewer blocks
     MobileNetV2(num_classes, width)                     inverted residuals with linear bottlenecks (2018, Table 2)
     MobileNetV1(10, total_stride=16), MobileNetV2(10, total_stride=8)    for images of 32 pixels
-    mobilenet_cifar10()                                 a trained net; its weights are not in the repository yet
+    mobilenet_cifar10()                                 a trained net of half width, from weights/
 
 MobileNetV2's layers carry torchvision's names, so torchvision's `state_dict` loads with `strict=True`.
 This file needs torch and the standard library alone: copy it into your own project as it is.
@@ -202,7 +202,7 @@ def mobilenet_cifar10():
 
     Returns (model, about): `about["classes"]` are the ten names, and images (B, 3, 32, 32) with values in [0, 1] are
     to be normalised by `about["mean"]` and `about["std"]`, three channels each. `about["net"]` are its arguments.
-    Raises FileNotFoundError where the repository does not hold it, as long as the notebook has not been run.
+    Raises FileNotFoundError where the file weights/mobilenet_cifar10.pt is missing.
     """
     path = Path(__file__).with_name("weights") / "mobilenet_cifar10.pt"
     about = torch.load(path, map_location="cpu", weights_only=True)
