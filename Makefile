@@ -6,7 +6,7 @@ SCALE ?= quick
 BIN := $(VENV)/bin
 TOOLS := $(BIN)/python -m tools
 
-.PHONY: help run test doctor new execute reproduce cost sync stamp table keep bench clean
+.PHONY: help run test site doctor new execute reproduce cost sync stamp table keep bench clean
 
 help:  ## what there is
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## /make \1	/' | expand -t 16
@@ -18,6 +18,9 @@ test: $(VENV)/.ready-dev  ## ruff, the unit tests, and every notebook at scale q
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest -n 2 --dist loadscope --nbval-lax --nbval-current-env --nbval-cell-timeout=300 tests $$(git ls-files --cached --others --exclude-standard '*.ipynb')
+
+site: $(VENV)/.ready-site  ## build the reading site into build/site: all notebooks and READMEs, for a browser
+	@$(TOOLS) site
 
 doctor:  ## say what is wrong with this machine or its set-up, and what to do
 	@if $(BIN)/python -c '' 2>/dev/null; then $(TOOLS) doctor --venv $(VENV); \
@@ -75,6 +78,10 @@ endef
 $(VENV)/.ready: requirements.txt
 	$(call install,requirements.txt)
 
-$(VENV)/.ready-dev: requirements.txt requirements-dev.txt
+$(VENV)/.ready-site: requirements.txt requirements-site.txt
+	$(call install,requirements-site.txt)
+	@touch $(VENV)/.ready-site
+
+$(VENV)/.ready-dev: requirements.txt requirements-site.txt requirements-dev.txt
 	$(call install,requirements-dev.txt)
 	@touch $(VENV)/.ready-dev

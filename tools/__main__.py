@@ -55,6 +55,7 @@ def main(arguments=None):
     bench.add_argument("--rounds", type=int, default=5)
     bench.add_argument("--steps", type=int, default=12)
 
+    commands.add_parser("site", help="build the reading site into build/site")
     commands.add_parser("links", help="ask every outside address in the texts and loaders whether it still answers")
 
     options = parser.parse_args(arguments)
@@ -78,6 +79,10 @@ def main(arguments=None):
             from tools.new import new as lay_out
 
             return lay_out(options.name, options.paper, options.title)
+        if options.command == "site":
+            from tools.site import site
+
+            return site()
         if options.command == "sync":
             return notebooks.sync(options.check)
         if options.command == "run":
