@@ -90,11 +90,15 @@ def collect(source):
     if missing := [relative(path) for path in paths if path.suffix == ".ipynb" and relative(path) not in listed]:
         raise ValueError(f"{', '.join(missing)}: not in docs/site/reading.toml; it takes one line there")
     pages = {relative(path) for path in paths}
+    folders = {title: entry["path"].rpartition("/")[0] for title, entry in entries.items() if entry["there"]}
+    readmes = {f"{folder}/README.md": title for title, folder in folders.items()}
     for path in paths:
         target = source / relative(path)
         target.parent.mkdir(parents=True, exist_ok=True)
         text = path.read_text(encoding="utf-8")
         if path.suffix == ".md":
+            if title := readmes.get(relative(path)):  # its own heading is often the notebook's, too
+                text = re.sub(r"\A# .*", f"# {title}: {MODEL_PAGE[0].lower()}{MODEL_PAGE[1:]}", text)
             target.write_text(adapted(text, path, pages, source), encoding="utf-8")
         else:
             target.write_text(json.dumps(adapted_notebook(json.loads(text), path, pages, source)), encoding="utf-8")

@@ -14,7 +14,7 @@ from docutils import nodes
 from sphinx.addnodes import pending_xref
 from sphinx.errors import ExtensionError
 
-from tools.site import MODEL_PAGE, reading
+from tools.site import reading
 
 NO_TEXT = (nodes.title, nodes.literal, nodes.literal_block, nodes.math, nodes.math_block, nodes.reference, pending_xref)
 EMPHASIS = (nodes.strong, nodes.emphasis)
@@ -159,11 +159,8 @@ def what_to_read(reading, title, address):
 
 
 def name_neighbours(app, docname, template, context, doctree):
-    """Give the links to the pages before and after this one the names that these have in the contents."""
-    names = {}
-    for title, entry in app.reading.entries.items():
-        names[document(entry)] = title
-        names[document(entry).rpartition("/")[0] + "/README"] = f"{title}: {MODEL_PAGE[0].lower()}{MODEL_PAGE[1:]}"
+    """Give the links to the pages before and after this one the notebooks' short names, as in the contents."""
+    names = {document(entry): title for title, entry in app.reading.entries.items()}
     _, before, after = app.builder.relations.get(docname, (None, None, None))
     for where, neighbour in (("prev", before), ("next", after)):
         if neighbour in names:
