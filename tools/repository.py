@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from utils.device import SCALES
-from utils.report import Report, number, ours, unique
+from utils.report import Report, minutes_of, number, ours, unique
 
 ROOT = Path(__file__).resolve().parent.parent
 PLACEHOLDER = "YOUR_NAME/deep-learning-papers"  # no GitHub account can have an underscore in its name
@@ -119,22 +119,27 @@ def stored(folder):
     raise ValueError(f"{folder}: no results")
 
 
+def table_and_row(folder, what):
+    """(table, row) of the first row `what` in a notebook's tables. Raises ValueError where there is none."""
+    for table in stored(folder):
+        for row in table["rows"]:
+            if row["what"] == what:
+                return table, row
+    raise ValueError(f"{folder}: no results with a row {what!r}")
+
+
 def result(folder, what, of="result"):
     """Our value, or the paper's, in the row `what` of a notebook's tables. Raises ValueError where there is none."""
-    rows = [row for table in stored(folder) for row in table["rows"] if row["what"] == what]
-    if not rows:
-        raise ValueError(f"{folder}: no results with a row {what!r}")
-    return ours(rows[0]["ours"]) if of == "result" else number(rows[0]["paper"])
+    _, row = table_and_row(folder, what)
+    return ours(row["ours"]) if of == "result" else number(row["paper"])
 
 
 def training(folder):
     """'62 min, AMD EPYC, 2 cores': all trainings in a notebook's tables, each counted once, and their hardware."""
-    minutes, hardware = {}, []
-    for row in (row for table in stored(folder) for row in table["rows"]):
-        names = row.get("runs") or [f"{row['what']}, seed {seed}" for seed in row["seeds"]]  # older files have no runs
-        minutes.update(zip(names, row["minutes"]))
-        hardware += [re.sub(r", \d+ GB$", "", session["hardware"]) for session in row["sessions"]]
-    return f"{sum(minutes.values()):.0f} min, {' and '.join(unique(hardware))}"
+    rows = [row for table in stored(folder) for row in table["rows"]]
+    hardware = [session["hardware"] for row in rows for session in row["sessions"]]
+    hardware = unique(re.sub(r", \d+ GB$", "", name) for name in hardware)  # without the memory
+    return f"{minutes_of(rows):.0f} min, {' and '.join(hardware)}"
 
 
 def picture(notebook, folder, keep):

@@ -104,16 +104,22 @@ def layout(content):
     ]
     sessions = [session for row in content["rows"] for session in row["sessions"]]
     made = unique(map(session_in_words, sessions))
-    minutes = {}  # of each training once, however many rows it has
-    for row in content["rows"]:
-        names = row.get("runs") or [f"{row['what']}, seed {seed}" for seed in row["seeds"]]  # older files have no runs
-        minutes.update(zip(names, row["minutes"]))
+    minutes = minutes_of(content["rows"])
     note = f"Data: {content['data']}, split {content['split']}."
     return (
         heads,
         rows,
-        f"{note} Ours: {'; '.join(made)}; {sum(minutes.values()):.0f} min of training." if made else note,
+        f"{note} Ours: {'; '.join(made)}; {minutes:.0f} min of training." if made else note,
     )
+
+
+def minutes_of(rows):
+    """The minutes of all trainings in the rows; each training counts once, however many rows it has."""
+    minutes = {}
+    for row in rows:
+        names = row.get("runs") or [f"{row['what']}, seed {seed}" for seed in row["seeds"]]  # older files have no runs
+        minutes.update(zip(names, row["minutes"]))
+    return sum(minutes.values())
 
 
 def training(row):

@@ -30,7 +30,7 @@ from architectures.unet.unet import UNet
 from architectures.vae.vae import VAE
 from architectures.vgg.vgg import vgg16
 from architectures.yolo.yolo import YOLOv1
-from tools.repository import RESULT, ROOT, stored
+from tools.repository import RESULT, ROOT, table_and_row
 from tools.site import reading
 from utils.report import ours
 
@@ -116,7 +116,7 @@ def results(entries):
     for _, kind, folder, what, _ in RESULT.findall((ROOT / "README.md").read_text(encoding="utf-8")):
         titles = [title for title, entry in entries.items() if entry["path"].rpartition("/")[0] == folder]
         if kind == "result" and titles:
-            table, row = next((t, r) for t in stored(ROOT / folder) for r in t["rows"] if r["what"] == what)
+            table, row = table_and_row(ROOT / folder, what)
             found.append(Result(titles[0], what, table["metric"], table["data"], row["ours"], table["scale"]))
     return sorted(found, key=lambda result: list(entries).index(result.title))
 
