@@ -27,7 +27,6 @@ MEMORY = {
     "MALLOC_TOP_PAD_": "64000000",
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
 }
-LARGE = 24_000  # bytes of a stored image: plots are smaller, micrographs larger
 KEPT_METADATA = ("kernelspec", "language_info", "accelerator", "colab")
 
 
@@ -211,16 +210,15 @@ def as_seen(text):
 def smaller(image):
     """A PNG in base64 with a palette, if that takes less room: a third, for most plots.
 
-    Median cut suits plots. Where the image is still large, as photographs and micrographs are, an octree's palette is
-    smaller, and keeps colours that few pixels have.
+    Median cut suits some images; an octree's palette suits most plots and photographs, and keeps colours that few
+    pixels have.
     """
     best = content = base64.b64decode(image)
     image = Image.open(io.BytesIO(content)).convert("RGB")
-    for method, least in ((Image.Quantize.MEDIANCUT, 0), (Image.Quantize.FASTOCTREE, LARGE)):
-        if len(best) > least:
-            buffer = io.BytesIO()
-            image.quantize(128, method=method, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
-            best = min(best, buffer.getvalue(), key=len)
+    for method in (Image.Quantize.MEDIANCUT, Image.Quantize.FASTOCTREE):
+        buffer = io.BytesIO()
+        image.quantize(128, method=method, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
+        best = min(best, buffer.getvalue(), key=len)
     return base64.b64encode(best).decode()
 
 

@@ -8,7 +8,7 @@ Paper: https://arxiv.org/abs/1506.02640
     yolo_loss                                    the five parts of equation 3
     detect, nms                                  from outputs to boxes with scores; non-maximum suppression
     mean_average_precision, error_types          how good the detections are
-    yolo_bccd()                                  a trained small net; it and its notebook are not in the repository yet
+    yolo_bccd()                                  a small net, trained on blood cells, from weights/
 
 Boxes are corners (x1, y1, x2, y2), relative to the image: 0 is its left or upper border, 1 its right or lower one. With
 S x S grid cells, B boxes a cell and C classes, a network answers (N, S, S, 5 B + C): B times x, y, √w, √h and the
@@ -431,7 +431,7 @@ def yolo_bccd():
 
     Returns (model, about): `about` tells the data, its classes, mean and standard deviation, the images' side in
     pixels, the threshold that was chosen, the mAP on the test split, and where it was made. Raises FileNotFoundError
-    where the repository does not hold it.
+    where the file weights/yolo_bccd.pt is missing.
     """
     path = Path(__file__).with_name("weights") / "yolo_bccd.pt"
     about = torch.load(path, map_location="cpu", weights_only=True)
