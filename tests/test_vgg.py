@@ -3,7 +3,16 @@
 import pytest
 import torch
 import torchvision
-from helpers import assert_overfits_one_batch, assert_same_outputs, assert_shapes, count, macs, on_meta
+from helpers import (
+    assert_kept_model,
+    assert_kept_net_loads,
+    assert_overfits_one_batch,
+    assert_same_outputs,
+    assert_shapes,
+    count,
+    macs,
+    on_meta,
+)
 
 from architectures.vgg import vgg as V
 
@@ -87,3 +96,15 @@ def test_other_bad_arguments():
         V.VGG("F")
     with pytest.raises(ValueError, match="head is 'large'"):
         V.VGG("A", head="large")
+
+
+def test_the_kept_model(cifar10):
+    assert_kept_model(V.vgg16_cifar10, cifar10, accuracy=0.88)
+
+
+def test_a_kept_net_comes_with_what_a_user_needs(tmp_path, monkeypatch):
+    settings = dict(configuration=[4, "pool", 6, 6, "pool"], num_classes=10, batch_norm=True, head="small")
+    assert_kept_net_loads(V.vgg16_cifar10, V.VGG, settings, torch.randn(2, 3, 8, 8), tmp_path, monkeypatch)
+    stages = zip((2, 2, 3, 3, 3), (32, 64, 128, 80, 80))
+    layers = [part for number, width in stages for part in [width] * number + ["pool"]]
+    assert 2 * count(on_meta(V.VGG, layers, 10, batch_norm=True, head="small")) < 2e6  # bytes, in float16

@@ -5,11 +5,15 @@ Paper: https://arxiv.org/abs/1409.1556
     VGG(configuration)                      the columns of Table 1: "A", "A-LRN", "B", "C", "D", "E"
     vgg11, vgg13, vgg16, vgg19              A, B, D and E under their usual names, with batch norm by argument
     VGG(…, head="small")                    for 32-pixel images: one linear layer in place of the three
+    vgg16_cifar10()                         a trained VGG-16 with few channels, from weights/
 
 Layers carry torchvision's names, so torchvision's `state_dict` of its eight nets loads with `strict=True`.
 This file needs torch and the standard library alone: copy it into your own project as it is.
 """
 
+from pathlib import Path
+
+import torch
 from torch import nn
 
 # Table 1. A number is a 3x3 convolution with so many channels, "pool" 2x2 max pooling; C has 1x1 convolutions too.
@@ -119,3 +123,18 @@ def vgg16(num_classes=1000, **options):
 def vgg19(num_classes=1000, **options):
     """Column E: 143,667,240 parameters. `options` are those of `VGG`."""
     return VGG("E", num_classes, **options)
+
+
+def vgg16_cifar10():
+    """A VGG-16 with batch norm, trained on CIFAR-10 and cut to few channels by VGG.ipynb, in eval mode, and its facts.
+
+    Returns (model, about): `about["classes"]` are the ten names, and images (B, 3, 32, 32) with values in [0, 1] are
+    to be normalised by `about["mean"]` and `about["std"]`, three channels each. `about["settings"]` are the arguments
+    of `VGG`, `about["test_accuracy"]` is a fraction of 1.
+    Raises FileNotFoundError where the file weights/vgg16_cifar10.pt is missing.
+    """
+    path = Path(__file__).with_name("weights") / "vgg16_cifar10.pt"
+    about = torch.load(path, map_location="cpu", weights_only=True)
+    model = VGG(**about["settings"])
+    model.load_state_dict(about.pop("model"))
+    return model.eval(), about
