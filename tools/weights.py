@@ -12,6 +12,7 @@ KEPT = {  # what a notebook saved, and where it is kept
     "VAE/vae2d-weights.pt": "architectures/vae/weights/vae2d_mnist.pt",
     "UNet/unet-weights.pt": "architectures/unet/weights/unet_isbi2012.pt",
     "MobileNet/mobilenet-weights.pt": "architectures/mobilenet/weights/mobilenet_cifar10.pt",
+    "Transformer/vit-weights.pt": "architectures/transformer/weights/vit_cifar10.pt",
     "YOLO/yolo-weights.pt": "architectures/yolo/weights/yolo_bccd.pt",
 }
 

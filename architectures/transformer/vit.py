@@ -10,7 +10,7 @@ Paper: https://arxiv.org/abs/2010.11929
     to_patches, from_patches, shuffle_patches  an image as a sequence of patches, and back
     attention_maps, attention_rollout          where it looks (appendix D)
     from_torchvision(state_dict)               published weights under the names of this file
-    vit_cifar10()                              a trained vit_small; its weights are not in the repository yet
+    vit_cifar10()                              a trained vit_small, from weights/
 
 Letters of the shapes: B images, N patches, T tokens (the patches, and the class token if there is one), H heads,
 C = d_model. This file needs torch and the standard library alone: copy it into your own project as it is.
@@ -324,8 +324,8 @@ def vit_cifar10():
     """A `vit_small` trained on CIFAR-10 by Transformer.ipynb, in eval mode, and what to know about it.
 
     Returns (model, about): `about["classes"]` are the ten names, and images (B, 3, 32, 32) with values in [0, 1] are
-    to be normalised by `about["mean"]` and `about["std"]`, three channels each. Raises FileNotFoundError: the weights
-    are not in the repository yet.
+    to be normalised by `about["mean"]` and `about["std"]`, three channels each. Raises FileNotFoundError where the
+    file weights/vit_cifar10.pt is missing.
     """
     path = Path(__file__).with_name("weights") / "vit_cifar10.pt"
     about = torch.load(path, map_location="cpu", weights_only=True)
