@@ -3,7 +3,16 @@
 import pytest
 import torch
 import torchvision
-from helpers import assert_overfits_one_batch, assert_same_outputs, assert_shapes, count, macs, on_meta
+from helpers import (
+    assert_kept_model,
+    assert_kept_net_loads,
+    assert_overfits_one_batch,
+    assert_same_outputs,
+    assert_shapes,
+    count,
+    macs,
+    on_meta,
+)
 
 from architectures.alexnet import alexnet as A
 
@@ -19,6 +28,9 @@ def test_alexnet_counts():
     tower = on_meta(A.alexnet_one_tower)
     assert count(tower) == 61_100_840 and macs(tower, 224) == 714_188_480
     assert count(on_meta(A.alexnet_cifar)) == 89_578
+    small = on_meta(A.SmallAlexNet)
+    assert count(small) == 942_282 and macs(small, 32) == 45_714_944
+    assert 2 * count(small) < 2e6  # bytes, in float16: the trained one is to be kept in the repository
 
 
 def test_alexnet_equals_torchvisions():
@@ -63,7 +75,30 @@ def test_one_batch_is_overfitted():
     assert_overfits_one_batch(A.alexnet_cifar, (16, 3, 32, 32), rate=0.02)
 
 
+def test_the_small_alexnet_has_two_halves_and_begins_with_signals_of_one_size():
+    torch.manual_seed(0)
+    model = A.SmallAlexNet(alpha=0.4).eval()
+    groups = [m.groups for m in model.modules() if isinstance(m, torch.nn.Conv2d)]
+    assert groups == [m.groups for m in on_meta(A.AlexNet).modules() if isinstance(m, torch.nn.Conv2d)]
+    assert [m.alpha for m in model.modules() if isinstance(m, A.LocalResponseNorm)] == [0.4, 0.4]
+    kernels = model.features[0].weight
+    assert kernels.std().item() == pytest.approx((2 / 75) ** 0.5, rel=0.05)
+    sizes = [m(torch.randn(8, m.in_channels, 16, 16)).std().item() for m in model.features if hasattr(m, "groups")]
+    assert all(1.2 < size < 1.65 for size in sizes), sizes  # sqrt(2), at every depth
+
+
 def test_shapes_and_images_that_do_not_fit():
     assert_shapes(A.alexnet_one_tower(10), [(1, 3, 63, 63), (2, 3, 80, 70)], (1, 3, 62, 80), "at least 63 pixels")
     assert_shapes(A.AlexNet(10), [(1, 3, 67, 67), (1, 3, 227, 227)], (1, 3, 66, 80), "at least 67 pixels")
     assert_shapes(A.alexnet_cifar(), [(2, 3, 32, 32)], (1, 3, 28, 28), r"expected \(B, 3, 32, 32\)")
+    assert_shapes(A.SmallAlexNet(), [(2, 3, 32, 32)], (1, 3, 28, 28), r"expected \(B, 3, 32, 32\)")
+
+
+def test_the_kept_model(cifar10):
+    assert_kept_model(A.small_alexnet_cifar10, cifar10, accuracy=0.8)
+
+
+def test_a_kept_net_comes_with_what_a_user_needs(tmp_path, monkeypatch):
+    settings = dict(num_classes=10, alpha=0.41, dropout=0.5)
+    x = torch.randn(2, 3, 32, 32)
+    assert_kept_net_loads(A.small_alexnet_cifar10, A.SmallAlexNet, settings, x, tmp_path, monkeypatch)

@@ -3,10 +3,14 @@
     AlexNet()              the net of the paper: two groups, local response normalisation, overlapping pooling
     alexnet_one_tower()    torchvision's, after the form of 2014 (Krizhevsky, https://arxiv.org/abs/1404.5997)
     alexnet_cifar()        a small form for 32-pixel images, whose parts can be switched off one by one
+    SmallAlexNet()         all eight layers for 32-pixel images, with half of the kernels
+    small_alexnet_cifar10()  this one, trained on CIFAR-10, from weights/
 
 Its layers carry torchvision's names, so torchvision's `state_dict` loads with `strict=True`.
 This file needs torch and the standard library alone: copy it into your own project as it is.
 """
+
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -142,6 +146,60 @@ class AlexNetCifar(nn.Module):
 def alexnet_cifar(num_classes=10, **options):
     """The small form for 32-pixel images: 89,578 parameters. `options` are those of `AlexNetCifar`."""
     return AlexNetCifar(num_classes, **options)
+
+
+class SmallAlexNet(nn.Module):
+    """AlexNet's eight layers for images of 32 pixels: (B, 3, 32, 32) -> (B, num_classes). 942,282 parameters.
+
+    Half of the kernels in each convolution, 256 hidden units instead of 4096, and He initialisation. Pooling comes
+    before LRN, which then has a quarter of the positions to normalise. Raises ValueError in `forward` for images of
+    another shape.
+    """
+
+    def __init__(self, num_classes=10, alpha=1e-4, dropout=0.5):
+        super().__init__()
+
+        def conv(in_channels, out_channels, size, groups=1):
+            layer = nn.Conv2d(in_channels, out_channels, size, padding=size // 2, groups=groups)
+            return layer, nn.ReLU(inplace=True)
+
+        def pool():
+            return nn.MaxPool2d(kernel_size=3, stride=2)
+
+        self.features = nn.Sequential(
+            *(*conv(3, 48, 5), pool(), LocalResponseNorm(alpha=alpha)),  # (B, 48, 15, 15)
+            *(*conv(48, 128, 5, groups=2), pool(), LocalResponseNorm(alpha=alpha)),  # (B, 128, 7, 7)
+            *(*conv(128, 192, 3), *conv(192, 192, 3, groups=2), *conv(192, 128, 3, groups=2), pool()),  # (B, 128, 3, 3)
+        )
+        self.classifier = nn.Sequential(
+            *(nn.Linear(128 * 3 * 3, 256), nn.ReLU(inplace=True), nn.Dropout(dropout)),
+            *(nn.Linear(256, 256), nn.ReLU(inplace=True), nn.Dropout(dropout)),
+            nn.Linear(256, num_classes),
+        )
+        for layer in self.modules():
+            if isinstance(layer, (nn.Conv2d, nn.Linear)):
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+                nn.init.zeros_(layer.bias)
+
+    def forward(self, x):
+        if x.shape[1:] != (3, 32, 32):
+            raise ValueError(f"input has shape {tuple(x.shape)}; expected (B, 3, 32, 32)")
+        return self.classifier(self.features(x).flatten(1))
+
+
+def small_alexnet_cifar10():
+    """A `SmallAlexNet` trained on CIFAR-10 by AlexNet.ipynb, in eval mode, and what to know about it.
+
+    Returns (model, about): `about["classes"]` are the ten names, and images (B, 3, 32, 32) with values in [0, 1] are
+    to be normalised by `about["mean"]` and `about["std"]`, three channels each. `about["settings"]` are the arguments
+    of `SmallAlexNet`, `about["test_accuracy"]` is a fraction of 1.
+    Raises FileNotFoundError where the file weights/small_alexnet_cifar10.pt is missing.
+    """
+    path = Path(__file__).with_name("weights") / "small_alexnet_cifar10.pt"
+    about = torch.load(path, map_location="cpu", weights_only=True)
+    model = SmallAlexNet(**about["settings"])
+    model.load_state_dict(about.pop("model"))
+    return model.eval(), about
 
 
 def check_images(x: torch.Tensor, smallest: int):
