@@ -3,7 +3,16 @@
 import pytest
 import torch
 import torchvision
-from helpers import assert_overfits_one_batch, assert_same_outputs, assert_shapes, count, macs, on_meta
+from helpers import (
+    assert_kept_model,
+    assert_kept_net_loads,
+    assert_overfits_one_batch,
+    assert_same_outputs,
+    assert_shapes,
+    count,
+    macs,
+    on_meta,
+)
 from torch.nn import functional as F
 
 from architectures.inception import inception as I
@@ -95,12 +104,47 @@ def test_googlenet_answers_three_times_while_training():
     assert I.GoogLeNet(10, aux_logits=False).train()(x).shape == (2, 10)
 
 
+@pytest.mark.parametrize(
+    ("width", "parameters", "operations"), [(3 / 8, 847_642, 67_875_072), (1, 5_983_402, 479_700_992)]
+)
+def test_the_small_net_keeps_the_nine_modules(width, parameters, operations):
+    model = on_meta(I.SmallGoogLeNet, width=width)
+    assert count(model) == parameters and macs(model, 32) == operations
+    modules = [m for m in model.modules() if isinstance(m, I.InceptionModule)]
+    whole = [m for m in on_meta(I.GoogLeNet).modules() if isinstance(m, I.InceptionModule)]
+    assert len(modules) == 9 and [m.out_channels for m in modules] == [width * m.out_channels for m in whole]
+    x = model.stem(torch.empty(1, 3, 32, 32, device="meta"))
+    for part, sides in ((model.early, (16, 8)), (model.middle, (8, 8)), (model.late, (8, 4))):
+        assert x.shape[2] == sides[0]
+        x = part(x)
+        assert x.shape[2] == sides[1]
+
+
+def test_the_small_net_answers_three_times_with_heads():
+    model, x = I.SmallGoogLeNet(width=1 / 8, batch_norm=False, heads=True), torch.randn(2, 3, 32, 32)
+    assert [o.shape for o in model.train()(x)] == [(2, 10)] * 3
+    assert model.eval()(x).shape == (2, 10)
+    assert I.SmallGoogLeNet(width=1 / 8).train()(x).shape == (2, 10)
+
+
 def test_one_batch_is_overfitted():
     def build():
         return I.GoogLeNet(10, aux_logits=False, batch_norm=True, lrn=False)
 
     assert_overfits_one_batch(build, (8, 3, 32, 32), rate=0.01, steps=25)
+    assert_overfits_one_batch(lambda: I.SmallGoogLeNet(width=1 / 8), (8, 3, 16, 16), rate=0.05, steps=25)
 
 
 def test_shapes_and_images_that_do_not_fit():
     assert_shapes(I.GoogLeNet(10), [(1, 3, 32, 32), (2, 3, 40, 64)], (1, 3, 31, 40), "at least 32 pixels")
+    assert_shapes(I.SmallGoogLeNet(width=1 / 8), [(1, 3, 8, 8), (2, 3, 32, 40)], (1, 3, 7, 32), "at least 8 pixels")
+
+
+def test_the_kept_model(cifar10):
+    assert_kept_model(I.inception_cifar10, cifar10, accuracy=0.88)
+
+
+def test_a_kept_net_comes_with_what_a_user_needs(tmp_path, monkeypatch):
+    settings, x = dict(num_classes=10, width=1 / 8), torch.randn(2, 3, 16, 16)
+    assert_kept_net_loads(I.inception_cifar10, I.SmallGoogLeNet, settings, x, tmp_path, monkeypatch)
+    assert 2 * count(on_meta(I.SmallGoogLeNet)) < 2e6  # bytes, in float16

@@ -6,10 +6,14 @@ Paper: https://arxiv.org/abs/1409.4842
     GoogLeNet()              the net of Table 1, with its two auxiliary heads
     googlenet_torchvision()  the form that torchvision has: 3x3 in place of 5x5, batch norm, no response normalisation
     googlenet_loss           the main loss and 0.3 of each auxiliary one
+    SmallGoogLeNet()         the nine modules with fewer channels, for images of 32 pixels
+    inception_cifar10()      this one, trained on CIFAR-10, from weights/
 
 Layers carry torchvision's names, so torchvision's `state_dict` loads into that form with `strict=True`.
 This file needs torch and the standard library alone: copy it into your own project as it is.
 """
+
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -182,3 +186,73 @@ def googlenet_torchvision(num_classes=1000, aux_logits=True):
     """
     form = dict(kernel5=3, batch_norm=True, lrn=False, last_pool=2, adaptive_heads=True, dropout=0.2)
     return GoogLeNet(num_classes, aux_logits, **form)
+
+
+def stack(names, channels, width=1.0, **options):
+    """A list of layers: these modules of Table 1 ("3a 3b / 4a"), each of their widths times `width`.
+
+    "/" stands for max pooling that halves height and width. `channels` come in; `options` are InceptionModule's.
+    """
+    layers = []
+    for name in names.split():
+        if name == "/":
+            layers.append(nn.MaxPool2d(3, stride=2, ceil_mode=True))
+        else:
+            layers.append(InceptionModule(channels, [round(width * w) for w in MODULES[name]], **options))
+            channels = layers[-1].out_channels
+    return layers
+
+
+class SmallGoogLeNet(nn.Module):
+    """GoogLeNet for images of 32 pixels, `width` times as wide: (B, 3, H, W) -> (B, num_classes).
+
+    The nine modules work at 16x16, 8x8 and 4x4 positions, because the stem has 3x3 kernels with stride 1 and one
+    pooling. There is no response normalisation and no dropout. While training, with `heads`, the result is a tuple of
+    three: the logits, and those of the heads on 4a and 4d. Their widths do not shrink.
+    847,642 parameters, 67,875,072 multiply-adds for 32 x 32 pixels. Raises ValueError in `forward` for images that are
+    not (B, 3, H, W) or smaller than 8 pixels.
+    """
+
+    def __init__(self, num_classes=10, width=3 / 8, batch_norm=True, heads=False):
+        super().__init__()
+        norm, narrow, wide = dict(batch_norm=batch_norm), round(64 * width), round(192 * width)
+        self.stem = nn.Sequential(
+            Conv(3, narrow, 3, **norm),
+            Conv(narrow, narrow, 1, **norm),
+            Conv(narrow, wide, 3, **norm),
+            nn.MaxPool2d(3, stride=2, ceil_mode=True),
+        )
+        self.early = nn.Sequential(*stack("3a 3b / 4a", wide, width, **norm))
+        self.middle = nn.Sequential(*stack("4b 4c 4d", self.early[-1].out_channels, width, **norm))
+        self.late = nn.Sequential(*stack("4e / 5a 5b", self.middle[-1].out_channels, width, **norm))
+        self.fc = nn.Linear(self.late[-1].out_channels, num_classes)
+        self.aux1 = AuxiliaryHead(self.early[-1].out_channels, num_classes, **norm) if heads else None
+        self.aux2 = AuxiliaryHead(self.middle[-1].out_channels, num_classes, **norm) if heads else None
+        self.apply(init_weights)
+
+    def forward(self, x):
+        if x.ndim != 4 or x.shape[1] != 3 or min(x.shape[2:]) < 8:
+            raise ValueError(
+                f"input has shape {tuple(x.shape)}; expected (B, 3, H, W) with H and W of at least 8 pixels"
+            )
+        after4a = self.early(self.stem(x))  # (B, 512 * width, H / 4, W / 4)
+        after4d = self.middle(after4a)  # (B, 528 * width, H / 4, W / 4)
+        logits = self.fc(self.late(after4d).mean((2, 3)))
+        if self.training and self.aux1 is not None:
+            return logits, self.aux1(after4a), self.aux2(after4d)
+        return logits
+
+
+def inception_cifar10():
+    """A `SmallGoogLeNet` trained on CIFAR-10 by Inception.ipynb, in eval mode, and what to know about it.
+
+    Returns (model, about): `about["classes"]` are the ten names, and images (B, 3, 32, 32) with values in [0, 1] are
+    to be normalised by `about["mean"]` and `about["std"]`, three channels each. `about["settings"]` are the arguments
+    of `SmallGoogLeNet`, `about["test_accuracy"]` is a fraction of 1.
+    Raises FileNotFoundError where the file weights/inception_cifar10.pt is missing.
+    """
+    path = Path(__file__).with_name("weights") / "inception_cifar10.pt"
+    about = torch.load(path, map_location="cpu", weights_only=True)
+    model = SmallGoogLeNet(**about["settings"])
+    model.load_state_dict(about.pop("model"))
+    return model.eval(), about
