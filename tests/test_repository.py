@@ -121,7 +121,7 @@ def test_pictures_are_stored_small_and_look_the_same():
     rng = np.random.default_rng(0)
     colours = rng.integers(0, 256, (100, 3), dtype=np.uint8)[rng.integers(0, 100, (150, 150))]  # a plot has few
     noise = np.repeat(rng.integers(0, 256, (300, 300, 1), dtype=np.uint8), 3, axis=2)  # a micrograph, large and grey
-    for image, most, difference in ((colours, 0.5, 8), (noise, 0.7, 16)):
+    for image, most, difference in ((colours, 0.5, 4), (noise, 0.7, 16)):
         buffer = io.BytesIO()
         Image.fromarray(image).save(buffer, "PNG")
         stored = base64.b64decode(notebooks.smaller(base64.b64encode(buffer.getvalue()).decode()))

@@ -210,12 +210,15 @@ def as_seen(text):
 def smaller(image):
     """A PNG in base64 with a palette, if that takes less room: a third, for most plots.
 
-    Median cut suits some images; an octree's palette suits most plots and photographs, and keeps colours that few
-    pixels have.
+    Median cut keeps up to 128 colours as they are. Of images with more, an octree's palette is often the smaller one,
+    and keeps colours that few pixels have.
     """
     best = content = base64.b64decode(image)
     image = Image.open(io.BytesIO(content)).convert("RGB")
-    for method in (Image.Quantize.MEDIANCUT, Image.Quantize.FASTOCTREE):
+    methods = [Image.Quantize.MEDIANCUT]
+    if image.getcolors(128) is None:
+        methods.append(Image.Quantize.FASTOCTREE)
+    for method in methods:
         buffer = io.BytesIO()
         image.quantize(128, method=method, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
         best = min(best, buffer.getvalue(), key=len)
