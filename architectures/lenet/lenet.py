@@ -1,8 +1,8 @@
 """LeNet-5: LeCun, Bottou, Bengio & Haffner, "Gradient-Based Learning Applied to Document Recognition", Proc. IEEE 1998.
 
-    LeNet5()           the net of section II.B as printed: trainable subsampling, C3's connection table, scaled tanh,
+    LeNet5()           the network of section II.B: trainable subsampling, C3's connection table, scaled tanh,
                        distances to fixed codes of the digits as output
-    lenet5_loss        the paper's loss: the distance to the right code (eq. 8), or with the competitive term (eq. 9)
+    lenet5_loss        the paper's loss: the distance to the correct code (eq. 8), or with the competitive term (eq. 9)
     lenet5_modern()    the form that is taught today: average pooling, dense C3, a linear output
 
 This file needs torch and the standard library alone: copy it into your own project as it is.
@@ -11,7 +11,7 @@ This file needs torch and the standard library alone: copy it into your own proj
 import torch
 from torch import nn
 
-# Table I: the maps of S2 that each of the 16 maps of C3 sees.
+# Table I: the feature maps of S2 that each of the 16 feature maps of C3 is connected to.
 C3_TABLE = (
     *((0, 1, 2), (1, 2, 3), (2, 3, 4), (3, 4, 5), (4, 5, 0), (5, 0, 1)),
     *((0, 1, 2, 3), (1, 2, 3, 4), (2, 3, 4, 5), (3, 4, 5, 0), (4, 5, 0, 1), (5, 0, 1, 2)),
@@ -50,7 +50,7 @@ class ScaledTanh(nn.Module):
 
 
 class Subsampling(nn.Module):
-    """The sum of each 2x2 square times a trainable coefficient plus a trainable bias, one of each a map (S2 and S4).
+    """The sum of each 2x2 square times a trainable coefficient plus a trainable bias, per channel (S2 and S4).
 
     (B, channels, H, W) -> (B, channels, H / 2, W / 2).
     """
@@ -65,10 +65,10 @@ class Subsampling(nn.Module):
 
 
 class TableConv(nn.Module):
-    """A 5x5 convolution whose maps see only the input maps that `table` names (C3).
+    """A 5x5 convolution whose feature maps are connected only to the input feature maps that `table` names (C3).
 
-    (B, inputs, H, W) -> (B, len(table), H - 4, W - 4). `weight` is (connections of the table, 5, 5), uniform in
-    ±2.4 / fan-in at the start; `kernel` spreads it out with zeros in between.
+    (B, inputs, H, W) -> (B, len(table), H - 4, W - 4). `weight` is (pairs in the table, 5, 5), initialised uniformly
+    in [-2.4/fan-in, 2.4/fan-in]; `kernel` spreads it out with zeros in between.
     """
 
     def __init__(self, table, inputs, size=5):
@@ -91,7 +91,7 @@ class TableConv(nn.Module):
 
 
 class DistanceToCodes(nn.Module):
-    """y_i = Σ_j (x_j - w_ij)², the squared distance to each fixed code (eq. 7): (B, 84) -> (B, 10). Small is good."""
+    """y_i = Σ_j (x_j - w_ij)², the squared distance to each fixed code (eq. 7): (B, 84) -> (B, 10)."""
 
     def __init__(self, codes):
         super().__init__()
@@ -102,10 +102,11 @@ class DistanceToCodes(nn.Module):
 
 
 class LeNet5(nn.Module):
-    """The net of 1998 as printed: (B, 1, 32, 32), background -0.1 and ink 1.175 -> distances (B, 10).
+    """The network of section II.B: (B, 1, 32, 32), background -0.1 and ink 1.175 -> distances (B, 10).
 
-    The answer is the *smallest* output. 60,000 trainable parameters, 340,908 connections. Weights start uniform in
-    ±2.4 / fan-in (appendix A). Raises ValueError in `forward` for other shapes.
+    Smaller is better: the prediction is the class with the *smallest* distance. 60,000 trainable parameters, 340,908
+    connections. Weights are initialised uniformly in [-2.4/fan-in, 2.4/fan-in] (appendix A), biases at 0. Raises
+    ValueError in `forward` for other shapes.
     """
 
     def __init__(self):
@@ -129,9 +130,9 @@ class LeNet5(nn.Module):
 
 
 def lenet5_loss(distances, labels, competitive=False, j=1.0):
-    """The mean distance to the right code (eq. 8), labels (B,); `competitive` adds log(e^-j + Σ e^-y_i) (eq. 9).
+    """The mean distance to the correct code (eq. 8), labels (B,); `competitive` adds log(e^-j + Σ e^-y_i) (eq. 9).
 
-    If the codes could learn, the first alone would let them fall together; the second pushes wrong ones away.
+    If the codes were learned, the first term alone would let them become equal; the second pushes wrong ones away.
     """
     right = distances.gather(1, labels[:, None])[:, 0]
     if not competitive:
