@@ -305,6 +305,26 @@ def test_fit_takes_any_objective(checkpoints, capsys):
     assert "update" not in other.identity
 
 
+def test_fit_clips_at_a_norm_of_one_too(checkpoints):
+    def end(**options):
+        torch.manual_seed(0)
+        model = nn.Linear(1, 1)
+        start = torch.cat([p.detach().flatten().clone() for p in model.parameters()])
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+        run = fit(
+            model, Points(3, 3, 2), optimizer, None, 1, "cpu", {}, objective=steep, checkpoint="T/clip", **options
+        )
+        return run, (torch.cat([p.detach().flatten() for p in model.parameters()]) - start).norm().item()
+
+    def steep(model, x, y):
+        loss, count, _ = squared(model, x, y)
+        return 1e4 * loss, count, {}
+
+    (free, far), (clipped, near) = end(), end(clip=1)
+    assert far > 1 > 0.031 > near > 0.005  # three steps of 0.01 at most
+    assert free.path != clipped.path and clipped.identity["update"] == {"clip": 1}
+
+
 def test_precision_belongs_to_a_training(tiny_shapes, checkpoints):
     def train(**options):
         set_seed(0)

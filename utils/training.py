@@ -169,7 +169,8 @@ def fit(
     """
     dtype = choose_precision(device)[0] if precision is None else as_dtype(precision)
     scaler = torch.amp.GradScaler(torch.device(device).type, init_scale=2.0**12, enabled=dtype == torch.float16)
-    update_options = {k: v for k, v in (("clip", clip), ("accumulate", accumulate)) if v not in (None, 1)}
+    update_options = {"clip": clip} if clip is not None else {}  # a clip of 1 is one: only None is none
+    update_options |= {"accumulate": accumulate} if accumulate != 1 else {}
     identity = identify(model, train_loader, optimizer, scheduler, epochs, evaluate_on, objective, train_epoch, knobs)
     if score is not None or keep:
         identity["score"], identity["keep"] = fingerprint.describe(score), keep
