@@ -325,6 +325,56 @@ def test_fit_clips_at_a_norm_of_one_too(checkpoints):
     assert free.path != clipped.path and clipped.identity["update"] == {"clip": 1}
 
 
+class Drawn(Points):
+    """Points whose targets are drawn anew in each pass, from the number of the epoch."""
+
+    def __iter__(self):
+        shift = torch.rand(1, generator=torch.Generator().manual_seed(self.epoch))
+        return iter([(x, y + shift) for x, y in super().__iter__()])
+
+
+def test_what_an_evaluation_draws_is_the_same_after_a_break(checkpoints):
+    def train(*breaks):
+        torch.manual_seed(0)
+        model = nn.Linear(1, 1)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+        breaks = iter(breaks)  # an iterator is no part of the run's identity
+
+        def score(model):
+            if next(breaks, False):
+                raise KeyboardInterrupt
+            return {}
+
+        val = {"val": Drawn(8)}
+        return fit(model, Points(8), optimizer, None, 4, "cpu", val, squared, checkpoint="T/drawn", score=score)
+
+    broken = train(False, False, True)
+    assert not broken.finished and broken.history["epoch"] == [1, 2]
+    resumed = train()
+    assert resumed.path == broken.path and resumed.history["val_loss"][:2] == broken.history["val_loss"]
+    resumed.path.unlink()
+    whole = train()
+    assert resumed.history["val_loss"] == whole.history["val_loss"] and len(whole.history["val_loss"]) == 4
+
+
+def test_fit_leaves_the_model_in_evaluation_mode(checkpoints):
+    for found in (False, True):
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(1, 1), nn.Dropout(0.5)).train()
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+        run = fit(model, Points(8), optimizer, None, 1, "cpu", {}, squared, checkpoint="T/mode")
+        assert run.finished and not model.training, found
+
+
+def test_a_sum_cannot_take_the_place_of_the_loss():
+    def careless(model, x, y):
+        loss, count, _ = squared(model, x, y)
+        return loss, count, {"loss": 0.0}
+
+    with pytest.raises(ValueError, match="sums are loss; expected other names than loss and count"):
+        evaluate(nn.Linear(1, 1), Points(8), "cpu", objective=careless)
+
+
 def test_precision_belongs_to_a_training(tiny_shapes, checkpoints):
     def train(**options):
         set_seed(0)

@@ -77,7 +77,7 @@ def as_row(what, paper, reproduction, runs):
         "ours": [round(value, 4) for value, _ in runs],
         "seeds": [run.identity["seed"] for _, run in runs],
         "epochs": sorted({run.history["epoch"][-1] for _, run in runs}),
-        "minutes": [round(run.minutes, 1) for _, run in runs],
+        "minutes": [round(run.minutes, 2) for _, run in runs],
         "runs": [fingerprint(run.identity) for _, run in runs],
         "sessions": [session for _, run in runs for session in run.sessions],
     }

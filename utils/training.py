@@ -99,7 +99,11 @@ class Totals:
         self.device, self.names, self.sums = device, None, None
 
     def add(self, loss, count, sums):
-        """Add one batch: its mean loss, what it is the mean of, and further sums by name."""
+        """Add one batch: its mean loss, what it is the mean of, and further sums by name. Raises ValueError for a sum
+        that is called "loss" or "count", which would take their place.
+        """
+        if {"loss", "count"} & set(sums):
+            raise ValueError(f"the objective's sums are {', '.join(sums)}; expected other names than loss and count")
         values = {"loss": loss.detach() * count, **sums, "count": count}
         row = [torch.as_tensor(value, device=self.device).detach().float() for value in values.values()]
         self.names = self.names or list(values)
@@ -153,7 +157,7 @@ def fit(
                  recognised when it is finished. An interrupt (the stop button) ends it with what there is.
     knobs        plain values that belong to the run's identity besides those that it finds out by itself
     train_epoch  a notebook that shows the loop passes its own
-    lines        at most so many epochs are printed
+    lines        about so many epochs are printed, the first and the last among them; with 1 the last alone
     score, keep  `score(model)` may return further numbers for the history ({"val_bleu": …}), outside the measured
                  seconds; of the last `keep` epochs the weights stay in `run.kept`, to be averaged, say
     precision    "float32", "bfloat16" or "float16" for the forward pass; None takes `choose_precision`'s
@@ -163,9 +167,9 @@ def fit(
     accumulate   so many batches make one step of the optimiser, where a large batch does not fit into memory
     sync_batchnorm  in a run of several GPUs, batch statistics of the whole batch (utils/distributed.py)
 
-    Under torchrun the processes share the work (docs/scale.md). All of them call `score`; the first one's is recorded.
-    Loaders are described in utils/loader.py. Raises ValueError for an unknown precision, CheckpointError where
-    checkpoints cannot be written.
+    The model ends in evaluation mode. Under torchrun the processes share the work (docs/scale.md). All of them call
+    `score`; the first one's is recorded. Loaders are described in utils/loader.py. Raises ValueError for an unknown
+    precision, CheckpointError where checkpoints cannot be written.
     """
     dtype = choose_precision(device)[0] if precision is None else as_dtype(precision)
     scaler = torch.amp.GradScaler(torch.device(device).type, init_scale=2.0**12, enabled=dtype == torch.float16)
@@ -184,6 +188,7 @@ def fit(
     progress = Progress(run, train_loader, evaluate_on, lines)
     progress.replay()
     if run.finished:
+        model.eval()
         return run
     parallel = in_parallel(model, sync_batchnorm)
     trained = compiled_for(device, parallel, compile) if compile else parallel  # the same weights, under plain names
@@ -201,6 +206,7 @@ def fit(
             seconds = time.perf_counter() - start
             same_buffers(model)
             for split, (loader, objective_there) in evaluated.items():
+                loader.epoch = epoch  # what it draws at random, if anything, is the same after a break too
                 results[split] = evaluate(model, loader, device, dtype, objective_there)
             scores = from_first(score(model)) if score is not None else {}
             run.record(epoch + 1, results, rate, seconds, train_loader.count, scores)
@@ -217,6 +223,7 @@ def fit(
             scores = score(model) if score is not None else {}
             names = next(iter(results.values()), {"loss": math.nan})
             run.record(0, {"train": dict.fromkeys(names, math.nan), **results}, math.nan, math.nan, 0, scores)
+    model.eval()
     return run
 
 
