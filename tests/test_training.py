@@ -366,15 +366,6 @@ def test_fit_leaves_the_model_in_evaluation_mode(checkpoints):
         assert run.finished and not model.training, found
 
 
-def test_a_sum_cannot_take_the_place_of_the_loss():
-    def careless(model, x, y):
-        loss, count, _ = squared(model, x, y)
-        return loss, count, {"loss": 0.0}
-
-    with pytest.raises(ValueError, match="sums are loss; expected other names than loss and count"):
-        evaluate(nn.Linear(1, 1), Points(8), "cpu", objective=careless)
-
-
 def test_precision_belongs_to_a_training(tiny_shapes, checkpoints):
     def train(**options):
         set_seed(0)

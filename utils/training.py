@@ -99,11 +99,7 @@ class Totals:
         self.device, self.names, self.sums = device, None, None
 
     def add(self, loss, count, sums):
-        """Add one batch: its mean loss, what it is the mean of, and further sums by name. Raises ValueError for a sum
-        that is called "loss" or "count", which would take their place.
-        """
-        if {"loss", "count"} & set(sums):
-            raise ValueError(f"the objective's sums are {', '.join(sums)}; expected other names than loss and count")
+        """Add one batch: its mean loss, what it is the mean of, and further sums by name."""
         values = {"loss": loss.detach() * count, **sums, "count": count}
         row = [torch.as_tensor(value, device=self.device).detach().float() for value in values.values()]
         self.names = self.names or list(values)
