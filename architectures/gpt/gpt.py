@@ -9,7 +9,7 @@ https://cdn.openai.com/better-language-models/language_models_are_unsupervised_m
     GPT(config)                                 tokens in, logits of the next token at every position out
     GPT.generate, Cache, next_probabilities     token by token, with a KV cache, temperature, top-k, top-p
     from_huggingface, to_huggingface            published weights in, and out again
-    gpt_shakespeare()                           a small trained GPT; its weights are not in the repository yet
+    gpt_shakespeare()                           a small GPT trained on tiny Shakespeare, from weights/
 
 Letters of the shapes: B texts, T tokens, C = d_model channels, H heads, D = C / H, V = vocab_size. This file needs
 torch and the standard library alone: copy it into your own project as it is.
@@ -399,7 +399,8 @@ def gpt_shakespeare():
     """A small GPT trained on the characters of tiny Shakespeare, in evaluation mode, and what to know about it.
 
     Returns (model, about): `about["characters"]` has the character of each token; `about` also tells the
-    validation loss and where it was made. Raises FileNotFoundError where the repository does not hold it.
+    validation loss and where it was made. Raises FileNotFoundError where the
+    file weights/gpt_shakespeare.pt is missing.
     """
     path = Path(__file__).with_name("weights") / "gpt_shakespeare.pt"
     about = torch.load(path, map_location="cpu", weights_only=True)
