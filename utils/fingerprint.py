@@ -4,6 +4,7 @@ Two runs with equal fingerprints would do the same; a change of a comment, a doc
 """
 
 import ast
+import dataclasses
 import dis
 import functools
 import hashlib
@@ -28,17 +29,37 @@ def describe_model(model):
     """A module's own classes by their source, the settings of every submodule, and the weights that it starts from."""
     modules = list(model.named_modules())
     own = {type(m).__name__: type(m) for _, m in modules if not is_foreign(type(m))}
+    saved = model.state_dict()
+    constants = [  # buffers that no checkpoint holds, and whole numbers, whose norm says little
+        (name, list(buffer.shape), content_of(buffer))
+        for name, buffer in model.named_buffers()
+        if name not in saved or not (buffer.is_floating_point() or name.endswith("num_batches_tracked"))
+    ]
     return {
         "source": {name: digest(source_of(cls)) for name, cls in sorted(own.items())},
         "layers": digest([(name, type(m).__name__, settings(m)) for name, m in modules]),
         "parameters": digest([(name, list(p.shape), p.requires_grad) for name, p in model.named_parameters()]),
-        "start": digest([(name, list(v.shape), size_of(v)) for name, v in model.state_dict().items()]),
+        "start": digest([(name, list(v.shape), size_of(v)) for name, v in saved.items()]),
+        **({"constants": digest(constants)} if constants else {}),
     }
 
 
 def size_of(tensor):
     """A tensor's norm in three digits: enough to tell other weights, not so fine that another CPU's rounding shows."""
     return f"{tensor.detach().cpu().double().norm().item():.3g}"
+
+
+def content_of(tensor):
+    """What tells a constant tensor from another of its shape: whole numbers to the bit, others by their norm and two
+    sums that depend on the order of the entries, coarsely enough for another CPU's rounding.
+    """
+    values = tensor.detach().cpu().flatten()
+    if not values.is_floating_point():
+        return hashlib.sha256(values.contiguous().numpy().tobytes()).hexdigest()[:16]
+    angle = torch.arange(1, len(values) + 1, dtype=torch.float64)
+    size = values.double().norm().clamp(min=1e-30)
+    sums = [f"{(values.double() * weights).sum() / size:.3f}" for weights in (angle.sin(), angle.cos())]
+    return [size_of(tensor), *sums]
 
 
 def describe_optimizer(optimizer):
@@ -49,7 +70,8 @@ def describe_optimizer(optimizer):
         | {"sizes": [p.numel() for p in group["params"]]}
         for group in optimizer.param_groups
     ]
-    return {"class": type(optimizer).__name__, "groups": groups}
+    own = {} if is_foreign(type(optimizer)) else {"source": digest(source_of(type(optimizer)))}
+    return {"class": type(optimizer).__name__, "groups": groups, **own}
 
 
 def describe_scheduler(scheduler):
@@ -66,9 +88,16 @@ def describe_scheduler(scheduler):
 
 
 def describe(value):
-    """Any value: plain ones as they are, functions by source, defaults and closure, others by class and settings."""
+    """Any value: plain ones as they are, functions by source, defaults and closure, tensors by content, data classes
+    field by field, others by class and settings.
+    """
     if is_plain(value):
         return plain(value)
+    if isinstance(value, torch.Tensor):
+        return ["tensor", list(value.shape), content_of(value)]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {field.name: describe(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return [type(value).__qualname__, fields]
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if isinstance(value, functools.partial):
@@ -100,7 +129,13 @@ def settings(module):
         return {k: describe(v) for k, v in attributes.items() if v is not defaults[k] and v != defaults[k]}
     own = getattr(module, "__dict__", {})  # objects with slots have none
     attributes = {k: v for k, v in sorted(own.items()) if not k.startswith("_") and k != "training"}
-    return {k: describe(v) for k, v in attributes.items() if is_plain(v) or callable(v)}
+    told = {k: v for k, v in attributes.items() if is_plain(v) or callable(v) or is_constant(v)}
+    return {k: describe(v) for k, v in told.items()}
+
+
+def is_constant(value):
+    """Whether a value is a tensor or a data class: nothing plain, but what it holds decides what a model does."""
+    return isinstance(value, torch.Tensor) or (dataclasses.is_dataclass(value) and not isinstance(value, type))
 
 
 def source_of(thing, seen=None, visited=None):
@@ -124,14 +159,29 @@ def source_of(thing, seen=None, visited=None):
                 source_of(member, seen, visited)
         return seen
     seen[key] = code_of(thing)
-    for name in global_names(thing.__code__):
-        used = thing.__globals__.get(name)
+    for name, used in globals_of(thing):
         if isinstance(used, types.FunctionType) or inspect.isclass(used):
             if used.__module__ == thing.__module__ or used.__module__.split(".")[0] in OURS:
                 source_of(used, seen, visited)
         elif used is not None and is_plain(used):
             seen[f"value {name}"] = json.dumps(plain(used))
+        elif isinstance(used, torch.Tensor):
+            seen[f"value {name}"] = json.dumps(describe(used))
     return seen
+
+
+def globals_of(function):
+    """Pairs (name, value) of the globals that a function reads; of a module of ours the attributes that it reads."""
+    for name in global_names(function.__code__):
+        used = function.__globals__.get(name)
+        if isinstance(used, types.ModuleType) and used.__name__.split(".")[0] in OURS:
+            yield from (
+                (f"{name}.{attribute}", getattr(used, attribute))
+                for attribute in names_read(function.__code__, ("LOAD_ATTR", "LOAD_METHOD"))
+                if hasattr(used, attribute)
+            )
+        else:
+            yield name, used
 
 
 def code_of(function):
@@ -169,10 +219,15 @@ def bytecode_of(code):
 
 def global_names(code):
     """Every global that a code object, or one nested in it, reads; attributes and locals do not count."""
-    names = {i.argval for i in dis.get_instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
+    return names_read(code, ("LOAD_GLOBAL", "LOAD_NAME"))
+
+
+def names_read(code, operations):
+    """The names that these operations of a code object, or of one nested in it, read."""
+    names = {i.argval for i in dis.get_instructions(code) if i.opname in operations}
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
-            names.update(global_names(constant))
+            names.update(names_read(constant, operations))
     return sorted(names)
 
 
