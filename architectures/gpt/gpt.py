@@ -398,9 +398,8 @@ def next_probabilities(logits, temperature=1.0, top_k=None, top_p=None):
 def gpt_shakespeare():
     """A small GPT trained on the characters of tiny Shakespeare, in evaluation mode, and what to know about it.
 
-    Returns (model, about): `about["characters"]` has the character of each token; `about` also tells the
-    validation loss and where it was made. Raises FileNotFoundError where the
-    file weights/gpt_shakespeare.pt is missing.
+    Returns (model, about): `about["characters"]` has the character of each token; `about` also tells the validation
+    loss and where it was made. Raises FileNotFoundError where the file weights/gpt_shakespeare.pt is missing.
     """
     path = Path(__file__).with_name("weights") / "gpt_shakespeare.pt"
     about = torch.load(path, map_location="cpu", weights_only=True)
