@@ -11,7 +11,7 @@ import torch
 from utils.images import load_shapes
 from utils.loader import ImageLoader
 from utils.training import fit
-data = load_shapes(train=100, val=40, test=10)
+data = load_shapes(train=100, val=100, test=10)
 model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3072, 10))
 before = model[1].weight.clone()
 optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
@@ -21,12 +21,26 @@ run = fit(model, loaders[0], optimizer, None, 5, "cpu", {"val": loaders[1]}, che
     "raise RuntimeError('a result that only a real training has')",
     "assert torch.equal(before, model[1].weight) and run.finished and len(run.history['val_accuracy']) == 5",
     "run = fit(model, loaders[0], optimizer, None, 2, 'cpu', {}, checkpoint='T/again')",
+    """
+from utils.training import evaluate
+seen = []
+def objective(model, images, labels):
+    seen.append(len(labels))
+    return model(images).sum(), len(labels), {}
+evaluate(model, loaders[1], "cpu", objective=objective)
+open("seen.txt", "w").write(f"{seen} {len(list(loaders[0]))} {len(list(loaders[1]))}")
+""",
 ]
 
 
 @pytest.fixture(scope="module")
-def counted(tmp_path_factory):
-    path = tmp_path_factory.mktemp("cost") / "Linear.ipynb"
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("cost")
+
+
+@pytest.fixture(scope="module")
+def counted(folder):
+    path = folder / "Linear.ipynb"
     nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS]), path)
     return cost.counted_in_process(path, "quick")
 
@@ -37,8 +51,12 @@ def test_the_arithmetic_of_each_training(counted):
     assert (first["name"], second["name"]) == ("T/linear", "T/again")
     assert (first["steps"], second["steps"]) == (5 * 4, 2 * 4)
     assert first["step_flops"] == 2 * 2 * 3072 * 10 * 32
-    assert first["evaluation_flops"] == 5 * 40 * 2 * 3072 * 10
+    assert first["evaluation_flops"] == 5 * 100 * 2 * 3072 * 10
     assert second["evaluation_flops"] == 0 and first["step_launches"] >= 5
+
+
+def test_what_is_evaluated_between_trainings_sees_one_or_two_batches(folder, counted):
+    assert (folder / "seen.txt").read_text() == "[32] 4 2"  # evaluate; the training's loader; that of validation
 
 
 def test_a_step_is_as_slow_as_its_arithmetic_or_its_launches():

@@ -2,11 +2,13 @@
 
 The notebook's code cells run here, on the CPU, with a `fit` in place of the real one that takes the first few examples
 of the training, counts the arithmetic of one forward and backward pass on them and the operations that torch launches,
-and returns a run whose history is made up, so that the cells after it go on. Times on a GPU are calculated from these
-counts, and never measured: an operation cannot be faster than its launch, nor a step than its arithmetic.
+and returns a run whose history is made up, so that the cells after it go on. What is evaluated between the trainings
+sees one or two batches, since its scores mean nothing here. Times on a GPU are calculated from these counts, and never
+measured: an operation cannot be faster than its launch, nor a step than its arithmetic.
 """
 
 import inspect
+import itertools
 import json
 import os
 import signal
@@ -25,6 +27,7 @@ from tools.repository import ROOT, files
 from utils import training
 from utils.checkpoint import Run
 from utils.device import choose_precision
+from utils.loader import ImageLoader
 from utils.progress import in_words
 
 GPUS = {  # FLOP/s that real steps reach in half precision, and seconds that launching one operation takes: assumptions
@@ -85,6 +88,8 @@ def count(path):
     """Run a notebook's code cells with the counting `fit`: one dictionary a training. Failures are named on stderr."""
     trainings = []
     training.fit = counting(training.fit, trainings)
+    training.evaluate = on_one_batch(training.evaluate)
+    ImageLoader.__iter__ = on_two_batches(ImageLoader.__iter__)
     cells = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
     os.chdir(path.parent)
     sys.path.insert(0, str(path.parent))
@@ -104,6 +109,24 @@ def count(path):
 
 def out_of_time(*_):
     raise TimeoutError(f"not done after {PATIENCE} s")
+
+
+def on_one_batch(real_evaluate):
+    """`evaluate` on the first batch of its loader alone."""
+
+    def evaluate(model, loader, *args, **options):
+        return real_evaluate(model, itertools.islice(loader, 1), *args, **options)
+
+    return evaluate
+
+
+def on_two_batches(real_iterator):
+    """The iterator of a loader that gives up after two batches where nothing is shuffled: it serves no training."""
+
+    def iterator(self):
+        return itertools.islice(real_iterator(self), None if self.shuffle else 2)
+
+    return iterator
 
 
 def counting(real_fit, trainings):
