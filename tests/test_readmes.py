@@ -31,7 +31,8 @@ def from_the_root(tmp_path, monkeypatch):
     few = functools.partial(data.load_shapes, train=64, val=20, test=20)
     monkeypatch.setattr(data, "load_cifar10", few)
     monkeypatch.setattr(data, "load_mnist", functools.partial(few, grey=True))
-    for name in ("alexnet", "googlenet", "mobilenet_v2", "resnet18", "resnet34", "resnet50", "vgg11", "vgg16"):
+    names = "alexnet efficientnet_b0 googlenet mobilenet_v2 resnet18 resnet34 resnet50 vgg11 vgg16"
+    for name in names.split():
         build = getattr(torchvision.models, name)
         monkeypatch.setattr(torchvision.models, name, lambda weights=None, build=build, **options: build(**options))
 

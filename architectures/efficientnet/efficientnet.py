@@ -8,7 +8,7 @@ https://arxiv.org/abs/1905.11946.
     EfficientNet(num_classes, width, depth, …)       any width and depth, and other stages than those of B0
     compound_scaling(phi)                            the factors of equation 3, before anything is rounded
     round_channels, round_repeats                    from factors to whole channels and whole blocks
-    efficientnet_cifar10()                           a trained small net; its weights are not in the repository yet
+    efficientnet_cifar10()                           a small net trained on CIFAR-10, from weights/
 
 The layers carry torchvision's names, so torchvision's `state_dict` loads with `strict=True`. This file needs torch and
 the standard library alone: copy it into your own project as it is.
@@ -258,8 +258,8 @@ def efficientnet_cifar10():
 
     Returns (model, about): `about["classes"]` are the ten names, and images (B, 3, H, W) of `about["size"]` pixels a
     side with values in [0, 1] are to be normalised by `about["mean"]` and `about["std"]`, three channels each.
-    `about["net"]` are its arguments. Raises FileNotFoundError where the repository does not hold it, as long as the
-    notebook has not been run.
+    `about["net"]` are its arguments. Raises FileNotFoundError where the file
+    weights/efficientnet_cifar10.pt is missing.
     """
     path = Path(__file__).with_name("weights") / "efficientnet_cifar10.pt"
     about = torch.load(path, map_location="cpu", weights_only=True)
