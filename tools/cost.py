@@ -2,9 +2,9 @@
 
 The notebook's code cells run here, on the CPU, with a `fit` in place of the real one that takes the first few examples
 of the training, counts the arithmetic of one forward and backward pass on them and the operations that torch launches,
-and returns a run whose history is made up, so that the cells after it go on. What is evaluated between the trainings
-sees one or two batches, since its scores mean nothing here. Times on a GPU are calculated from these counts, and never
-measured: an operation cannot be faster than its launch, nor a step than its arithmetic.
+and returns a run whose history is made up, so that the cells after it go on. `evaluate` sees one batch, and any other
+loop over images that are not shuffled sees two, since scores mean nothing here. Times on a GPU are calculated from
+these counts, and never measured: an operation cannot be faster than its launch, nor a step than its arithmetic.
 """
 
 import inspect
