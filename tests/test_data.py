@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 
 from utils import files
 from utils import images as image_data
@@ -157,6 +158,35 @@ def test_the_archive_is_read_as_the_pixels_lie(tmp_path):
     files.save_arrays(tmp_path / "a.npz", arrays)
     with np.load(tmp_path / "a.npz", allow_pickle=False) as saved:
         assert all(np.array_equal(saved[name], arrays[name]) for name in arrays)
+
+
+def test_a_file_is_written_whole_or_stays(tmp_path):
+    path = tmp_path / "new folder" / "a"
+    with files.written_whole(path) as file:
+        file.write(b"old")
+        assert not path.exists()
+    with pytest.raises(ZeroDivisionError), files.written_whole(path) as file:
+        file.write(b"half of the n")
+        _ = 1 / 0
+    assert path.read_bytes() == b"old" and list(path.parent.iterdir()) == [path]
+
+
+def test_safetensors_are_read(tmp_path):
+    path = tmp_path / "model.safetensors"
+    tensors = {
+        "a": torch.randn(3, 4),
+        "b": torch.arange(5),
+        "c.half": torch.randn(2, 1, 3).half(),
+        "d": torch.tensor(1.5),
+    }
+    save_file(tensors, path, metadata={"format": "pt"})
+    read = files.read_safetensors(path)
+    assert read.keys() == tensors.keys() and all(torch.equal(read[name], tensors[name]) for name in tensors)
+    whole = path.read_bytes()
+    for part in (whole[:-3], b"PK\x03\x04nothing", whole[:20], b""):
+        path.write_bytes(part)
+        with pytest.raises(files.DataError, match="no whole .safetensors file"):
+            files.read_safetensors(path)
 
 
 def test_the_archive_cannot_run_code(tmp_path):

@@ -12,7 +12,6 @@ import tokenizers
 import torch
 import transformers
 from helpers import count, on_meta, stirred
-from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional as F
 
@@ -498,24 +497,6 @@ def test_errors_of_the_encoder(encoder, tmp_path):
         merges.write_text(lines, encoding="utf-8")
         with pytest.raises(ValueError, match=message):
             bpe.BytePairEncoder.from_files(vocab, merges)
-
-
-def test_safetensors_are_read(tmp_path):
-    path = tmp_path / "model.safetensors"
-    tensors = {
-        "a": torch.randn(3, 4),
-        "b": torch.arange(5),
-        "c.half": torch.randn(2, 1, 3).half(),
-        "d": torch.tensor(1.5),
-    }
-    save_file(tensors, path, metadata={"format": "pt"})
-    read = bpe.read_safetensors(path)
-    assert read.keys() == tensors.keys() and all(torch.equal(read[name], tensors[name]) for name in tensors)
-    whole = path.read_bytes()
-    for part in (whole[:-3], b"PK\x03\x04nothing", whole[:20], b""):
-        path.write_bytes(part)
-        with pytest.raises(DataError, match="no whole .safetensors file"):
-            bpe.read_safetensors(path)
 
 
 @pytest.mark.real_data

@@ -14,6 +14,7 @@ from nbconvert.preprocessors import ExecutePreprocessor
 from PIL import Image
 
 from tools.repository import ROOT, address, files
+from utils.files import written_whole
 from utils.progress import tell
 
 MARKER = re.compile(r"# %load -s (?P<names>[\w,]+) (?P<path>\S+)")
@@ -121,9 +122,8 @@ def execute(notebook, scale):
         raise ValueError("what is stored comes from scale cpu, gpu or paper; `make run` executes a copy at scale quick")
     path = locate(notebook)
     book = executed(path, scale, {"RESULTS_DIR": str(path.parent / "results")})
-    partial = path.with_name(f"{path.name}.part")  # an interrupt leaves the old file or the new one
-    nbformat.write(book, partial)
-    os.replace(partial, path)
+    with written_whole(path) as file:
+        file.write(f"{nbformat.writes(book)}\n".encode())
     print(f"{path.relative_to(ROOT)}: executed in place, {path.stat().st_size / 1000:.0f} kB")
     return 0
 

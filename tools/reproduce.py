@@ -22,6 +22,7 @@ import torch
 from tools.notebooks import as_seen, locate
 from tools.repository import ROOT, files
 from utils.device import hardware, versions
+from utils.files import written_whole
 from utils.progress import in_words
 from utils.report import number, ours
 
@@ -122,9 +123,8 @@ def recall(path):
 
 def save(finished, path):
     """Write what `recall` reads, whole or not at all."""
-    partial = path.with_suffix(".part")
-    partial.write_text(json.dumps(finished), encoding="utf-8")
-    os.replace(partial, path)
+    with written_whole(path) as file:
+        file.write(json.dumps(finished).encode())
 
 
 def digest(notebook):

@@ -1,7 +1,7 @@
 """What every notebook of this collection shares: devices, data, the training loop, checkpoints, plots, result tables.
 
 device       which chip, which precision, which scale of run, seeds
-files        the data folder, checked downloads, arrays written whole or not at all
+files        the data folder, checked downloads, files written whole, .safetensors
 images       data sets of images in memory, a reader's own image file
 shapes       small drawn images of ten classes, for runs without a network
 tokens       text as tokens: words, byte pairs, padding

@@ -13,6 +13,7 @@ import torch
 
 from utils.device import current_scale, dtype_name, hardware, versions
 from utils.distributed import from_first, is_first, meet, one_ahead, rank_and_world, say
+from utils.files import written_whole
 from utils.fingerprint import fingerprint
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -30,17 +31,8 @@ def checkpoint_dir():
 
 def save_file(content, path):
     """Write `content` (tensors and plain values) so that `path` is either the old file or the whole new one."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        with open(partial, "wb") as file:
-            torch.save(content, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with written_whole(path) as file:
+        torch.save(content, file)
 
 
 def load_file(path):

@@ -1,13 +1,16 @@
-"""Files on disk and from the network: the data folder, checked downloads, arrays written whole or not at all."""
+"""Files on disk and from the network: the data folder, checked downloads, files written whole, .safetensors."""
 
+import contextlib
 import hashlib
 import http.client
+import json
 import os
 import sys
 import urllib.request
 from pathlib import Path
 
 import numpy as np
+import torch
 from tqdm import tqdm
 
 from utils.distributed import once_a_machine
@@ -94,14 +97,44 @@ def fetch(address, target, timeout):
         raise OSError(f"the download broke off after {received} of {expected} bytes")
 
 
-def save_arrays(path, arrays):
-    """Write `arrays` (a dictionary) as the .npz file `path`, which appears only when it is complete."""
+@contextlib.contextmanager
+def written_whole(path):
+    """A binary file to write to: `path` is the old file until the block ends, then the whole new one.
+
+    Where the block or the disk fails, the old file stays. The folder is made if need be.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         with open(partial, "wb") as file:
-            np.savez(file, **arrays)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def save_arrays(path, arrays):
+    """Write `arrays` (a dictionary) as the .npz file `path`, which appears only when it is complete."""
+    with written_whole(path) as file:
+        np.savez(file, **arrays)
+
+
+def read_safetensors(path):
+    """The tensors of a .safetensors file by name: a header of JSON, then the numbers. Raises DataError for others."""
+    kinds = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64, "U8": torch.uint8}
+    try:
+        with open(path, "rb") as file:
+            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+            content = bytearray(file.read())
+        header.pop("__metadata__", None)
+        tensors = {}
+        for name, about in header.items():
+            start, stop = about["data_offsets"]
+            part = torch.frombuffer(content, dtype=torch.uint8)[start:stop].clone()
+            tensors[name] = part.view(kinds[about["dtype"]]).view(about["shape"])
+    except (ValueError, KeyError, RuntimeError, OverflowError, MemoryError) as error:
+        raise DataError(f"{path} is no whole .safetensors file ({error}): delete it, run again") from error
+    return tensors

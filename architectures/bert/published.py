@@ -1,8 +1,6 @@
 """BERT-base as Google published it, uncased: its vocabulary, and its weights, each downloaded once."""
 
-import importlib
-
-from utils.files import DataError, data_root, download
+from utils.files import data_root, download, read_safetensors
 
 COMMIT = "86b5e0934494bd15c9632b12f734a8a67f723594"
 ADDRESSES = (
@@ -27,17 +25,6 @@ def published_file(name):
 def load_published_weights():
     """The weights of bert-base-uncased, {name: tensor}, for `from_huggingface`: 110,106,428 numbers.
 
-    Raises DataError when the file cannot be fetched, or the package `safetensors` is missing.
+    Raises DataError when the file cannot be fetched.
     """
-    read = safetensors_reader()  # before 440 MB are fetched
-    return read(published_file("model.safetensors"))
-
-
-def safetensors_reader():
-    """The function that reads a .safetensors file as {name: tensor}. Raises DataError where its package is missing."""
-    try:
-        return importlib.import_module("safetensors.torch").load_file
-    except ImportError as error:
-        raise DataError(
-            "published weights are .safetensors files: pip install safetensors, then run this again"
-        ) from error
+    return read_safetensors(published_file("model.safetensors"))

@@ -13,9 +13,7 @@ import json
 import re
 import unicodedata
 
-import torch
-
-from utils.files import DataError, data_root, download
+from utils.files import data_root, download, read_safetensors
 from utils.tokens import apply_merges, learn_merges
 
 END = "<|endoftext|>"
@@ -202,21 +200,3 @@ def load_gpt2_weights():
     Raises DataError when the file cannot be fetched.
     """
     return read_safetensors(gpt2_file("model.safetensors"))
-
-
-def read_safetensors(path):
-    """The tensors of a .safetensors file by name: a header of JSON, then the numbers. Raises DataError for others."""
-    kinds = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64, "U8": torch.uint8}
-    try:
-        with open(path, "rb") as file:
-            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-            content = bytearray(file.read())
-        header.pop("__metadata__", None)
-        tensors = {}
-        for name, about in header.items():
-            start, stop = about["data_offsets"]
-            part = torch.frombuffer(content, dtype=torch.uint8)[start:stop].clone()
-            tensors[name] = part.view(kinds[about["dtype"]]).view(about["shape"])
-    except (ValueError, KeyError, RuntimeError, OverflowError, MemoryError) as error:
-        raise DataError(f"{path} is no whole .safetensors file ({error}): delete it, run again") from error
-    return tensors
