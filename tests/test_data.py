@@ -5,6 +5,7 @@ import http.server
 import io
 import pickle
 import socket
+import sys
 import tarfile
 import threading
 import time
@@ -171,7 +172,7 @@ def test_a_file_is_written_whole_or_stays(tmp_path):
     assert path.read_bytes() == b"old" and list(path.parent.iterdir()) == [path]
 
 
-def test_safetensors_are_read(tmp_path):
+def test_safetensors_are_read(tmp_path, monkeypatch):
     path = tmp_path / "model.safetensors"
     tensors = {
         "a": torch.randn(3, 4),
@@ -187,6 +188,9 @@ def test_safetensors_are_read(tmp_path):
         path.write_bytes(part)
         with pytest.raises(files.DataError, match="no whole .safetensors file"):
             files.read_safetensors(path)
+    monkeypatch.setitem(sys.modules, "safetensors.torch", None)
+    with pytest.raises(files.DataError, match="pip install safetensors"):
+        files.read_safetensors(path)
 
 
 def test_the_archive_cannot_run_code(tmp_path):

@@ -3,14 +3,12 @@
 import contextlib
 import hashlib
 import http.client
-import json
 import os
 import sys
 import urllib.request
 from pathlib import Path
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
 from utils.distributed import once_a_machine
@@ -123,18 +121,16 @@ def save_arrays(path, arrays):
 
 
 def read_safetensors(path):
-    """The tensors of a .safetensors file by name: a header of JSON, then the numbers. Raises DataError for others."""
-    kinds = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16, "I64": torch.int64, "U8": torch.uint8}
+    """The tensors of a .safetensors file by name, read by the package `safetensors`.
+
+    Raises DataError where the package is missing, and for a damaged file.
+    """
     try:
-        with open(path, "rb") as file:
-            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-            content = bytearray(file.read())
-        header.pop("__metadata__", None)
-        tensors = {}
-        for name, about in header.items():
-            start, stop = about["data_offsets"]
-            part = torch.frombuffer(content, dtype=torch.uint8)[start:stop].clone()
-            tensors[name] = part.view(kinds[about["dtype"]]).view(about["shape"])
-    except (ValueError, KeyError, RuntimeError, OverflowError, MemoryError) as error:
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+    except ImportError as error:
+        raise DataError(f"{path} is read by another package: pip install safetensors, then run this again") from error
+    try:
+        return load_file(path)
+    except (SafetensorError, ValueError, OSError) as error:
         raise DataError(f"{path} is no whole .safetensors file ({error}): delete it, run again") from error
-    return tensors
