@@ -16,6 +16,8 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+from architectures.bert import published
+from architectures.gpt import bpe
 from utils import files
 from utils import images as image_data
 from utils import loader as loaders
@@ -172,7 +174,7 @@ def test_a_file_is_written_whole_or_stays(tmp_path):
     assert path.read_bytes() == b"old" and list(path.parent.iterdir()) == [path]
 
 
-def test_safetensors_are_read(tmp_path, monkeypatch):
+def test_safetensors_are_read(tmp_path):
     path = tmp_path / "model.safetensors"
     tensors = {
         "a": torch.randn(3, 4),
@@ -181,16 +183,28 @@ def test_safetensors_are_read(tmp_path, monkeypatch):
         "d": torch.tensor(1.5),
     }
     save_file(tensors, path, metadata={"format": "pt"})
-    read = files.read_safetensors(path)
+    reader = files.safetensors_reader()
+    read = reader(path)
     assert read.keys() == tensors.keys() and all(torch.equal(read[name], tensors[name]) for name in tensors)
     whole = path.read_bytes()
     for part in (whole[:-3], b"PK\x03\x04nothing", whole[:20], b""):
         path.write_bytes(part)
         with pytest.raises(files.DataError, match="no whole .safetensors file"):
-            files.read_safetensors(path)
+            reader(path)
+    with pytest.raises(FileNotFoundError):
+        reader(tmp_path / "not there")
+
+
+def test_a_missing_safetensors_is_told_before_the_download(monkeypatch):
+    def fetched(name):
+        raise AssertionError(f"{name} was asked for")
+
     monkeypatch.setitem(sys.modules, "safetensors.torch", None)
-    with pytest.raises(files.DataError, match="pip install safetensors"):
-        files.read_safetensors(path)
+    monkeypatch.setattr(published, "published_file", fetched)
+    monkeypatch.setattr(bpe, "gpt2_file", fetched)
+    for load in (published.load_published_weights, bpe.load_gpt2_weights):
+        with pytest.raises(files.DataError, match="pip install safetensors"):
+            load()
 
 
 def test_the_archive_cannot_run_code(tmp_path):

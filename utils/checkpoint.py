@@ -13,10 +13,9 @@ import torch
 
 from utils.device import current_scale, dtype_name, hardware, versions
 from utils.distributed import from_first, is_first, meet, one_ahead, rank_and_world, say
-from utils.files import written_whole
+from utils.files import REPOSITORY, written_whole
 from utils.fingerprint import fingerprint
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 _saved = itertools.count()  # how often save_weights was called
 
 

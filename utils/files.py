@@ -120,17 +120,23 @@ def save_arrays(path, arrays):
         np.savez(file, **arrays)
 
 
-def read_safetensors(path):
-    """The tensors of a .safetensors file by name, read by the package `safetensors`.
+def safetensors_reader():
+    """The function that reads a .safetensors file as {name: tensor}; asked for before a download, it fails early.
 
-    Raises DataError where the package is missing, and for a damaged file.
+    Raises DataError where the package `safetensors` is missing; the function raises it for a damaged file.
     """
     try:
         from safetensors import SafetensorError
         from safetensors.torch import load_file
     except ImportError as error:
-        raise DataError(f"{path} is read by another package: pip install safetensors, then run this again") from error
-    try:
-        return load_file(path)
-    except (SafetensorError, ValueError, OSError) as error:
-        raise DataError(f"{path} is no whole .safetensors file ({error}): delete it, run again") from error
+        raise DataError(
+            "published weights are .safetensors files: pip install safetensors, then run this again"
+        ) from error
+
+    def read(path):
+        try:
+            return load_file(path)
+        except SafetensorError as error:
+            raise DataError(f"{path} is no whole .safetensors file ({error}): delete it, run again") from error
+
+    return read

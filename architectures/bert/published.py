@@ -1,6 +1,6 @@
 """BERT-base as Google published it, uncased: its vocabulary, and its weights, each downloaded once."""
 
-from utils.files import data_root, download, read_safetensors
+from utils.files import data_root, download, safetensors_reader
 
 COMMIT = "86b5e0934494bd15c9632b12f734a8a67f723594"
 ADDRESSES = (
@@ -25,6 +25,7 @@ def published_file(name):
 def load_published_weights():
     """The weights of bert-base-uncased, {name: tensor}, for `from_huggingface`: 110,106,428 numbers.
 
-    Raises DataError when the file cannot be fetched.
+    Raises DataError when the file cannot be fetched, or the package `safetensors` is missing.
     """
-    return read_safetensors(published_file("model.safetensors"))
+    read = safetensors_reader()  # before 440 MB are fetched
+    return read(published_file("model.safetensors"))

@@ -13,7 +13,7 @@ import json
 import re
 import unicodedata
 
-from utils.files import data_root, download, read_safetensors
+from utils.files import data_root, download, safetensors_reader
 from utils.tokens import apply_merges, learn_merges
 
 END = "<|endoftext|>"
@@ -197,6 +197,7 @@ def load_gpt2_encoder():
 def load_gpt2_weights():
     """The weights of the smallest GPT-2 as OpenAI published them, {name: tensor}, for `from_huggingface`.
 
-    Raises DataError when the file cannot be fetched.
+    Raises DataError when the file cannot be fetched, or the package `safetensors` is missing.
     """
-    return read_safetensors(gpt2_file("model.safetensors"))
+    read = safetensors_reader()  # before 548 MB are fetched
+    return read(gpt2_file("model.safetensors"))
