@@ -15,6 +15,7 @@ import pytest
 
 import tools.__main__
 from tools import doctor, links, repository
+from tools.doctor import collection, findings, folders, machine, packages
 from utils.checkpoint import checkpoint_dir
 from utils.device import SCALES
 from utils.files import data_root
@@ -25,7 +26,7 @@ CARD = "NVIDIA T4, 15 GiB, driver 470.1"
 
 def lines_of(check, **found):
     """What a check says where `look` has found this: (mark, text, advice) of each line."""
-    setup = doctor.Setup()
+    setup = findings.Setup()
     setup.found = {"broken": {}, **found}
     return [(line.mark, line.text, line.advice) for line in check(setup)]
 
@@ -74,30 +75,34 @@ def test_make_doctor_needs_no_environment(repository_copy, tmp_path):
 
 
 def test_any_python_can_read_it():
-    for name in ("__init__", "__main__", "doctor"):
-        tree = ast.parse((ROOT / "tools" / f"{name}.py").read_text(encoding="utf-8"), feature_version=(3, 7))
-        imports = [node for node in tree.body if isinstance(node, ast.Import)]
-        assert {alias.name.split(".")[0] for node in imports for alias in node.names} <= set(sys.stdlib_module_names)
-        assert not [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level]
+    own = sorted((ROOT / "tools" / "doctor").glob("*.py"))
+    assert {"__init__", "findings", "packages", "probe"} <= {path.stem for path in own}
+    for path in (ROOT / "tools" / "__init__.py", ROOT / "tools" / "__main__.py", *own):
+        tree = ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, 7))
+        assert not [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level], path
+        imports = [alias.name for node in tree.body if isinstance(node, ast.Import) for alias in node.names]
+        imports += [node.module for node in tree.body if isinstance(node, ast.ImportFrom)]
+        others = [name for name in imports if not f"{name}.".startswith("tools.doctor.")]
+        assert {name.split(".")[0] for name in others} <= set(sys.stdlib_module_names), path
 
 
 def test_it_knows_what_the_modules_know(monkeypatch, tmp_path):
-    assert doctor.SCALES == tools.__main__.SCALES == SCALES and doctor.PLACEHOLDER == repository.PLACEHOLDER
+    assert collection.SCALES == tools.__main__.SCALES == SCALES and collection.PLACEHOLDER == repository.PLACEHOLDER
     monkeypatch.setenv("DATA_ROOT", str(tmp_path / "data"))
     monkeypatch.setenv("CHECKPOINT_DIR", "~/elsewhere")
-    assert doctor.variable_folder("DATA_ROOT", "data") == data_root()
-    assert doctor.variable_folder("CHECKPOINT_DIR", "checkpoints") == checkpoint_dir()
+    assert folders.variable_folder("DATA_ROOT", "data") == data_root()
+    assert folders.variable_folder("CHECKPOINT_DIR", "checkpoints") == checkpoint_dir()
 
 
 def test_every_data_set_is_listed():
     """What the loaders put into the data folder, and the functions that fetch it."""
-    listed = {data.path.split("/")[0] for data in doctor.DATA}
+    listed = {data.path.split("/")[0] for data in collection.DATA}
     found = set()
     for path in repository.files(".py"):
         if path.relative_to(ROOT).parts[0] in ("architectures", "attention", "resnet", "utils"):
             found |= set(re.findall(r'data_root\(\) / "([^"]+)"', path.read_text(encoding="utf-8")))
     assert listed == found
-    for data in doctor.DATA:
+    for data in collection.DATA:
         module = ROOT / f"{data.module.replace('.', '/')}.py"
         assert f"def {data.function}(" in module.read_text(encoding="utf-8")
         for hashes in module.parent.glob("*.sha256"):
@@ -110,8 +115,8 @@ def test_data_that_is_missing_or_broken_off(monkeypatch, tmp_path):
     for name in ("train.de.gz", "train.en.gz", "val.de.gz.17.part"):
         (tmp_path / "multi30k" / name).touch()
     (tmp_path / "cifar10.npz").touch()
-    found, head, *missing = doctor.check_data(doctor.Setup())
-    assert found.text == f"CIFAR-10, in {tmp_path}" and head.mark == "note" and len(missing) == len(doctor.DATA) - 1
+    found, head, *missing = collection.check_data(findings.Setup())
+    assert found.text == f"CIFAR-10, in {tmp_path}" and head.mark == "note" and len(missing) == len(collection.DATA) - 1
     assert any(line.text.startswith("Multi30k (1.2 MB, 2 of 6 files here): ") for line in missing)
 
 
@@ -126,26 +131,26 @@ def broken_packages(tmp_path, monkeypatch):
     }.items():
         (tmp_path / f"{name}.py").write_text(source)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr(doctor, "installed", lambda name: None if name == "absent" else "1.0")
+    monkeypatch.setattr(packages, "installed", lambda name: None if name == "absent" else "1.0")
 
 
 def test_packages_that_do_not_load(broken_packages, monkeypatch):
-    found = doctor.look(["good", "bad", "absent", "worse", "last"])
+    found = packages.look(["good", "bad", "absent", "worse", "last"])
     assert found["broken"].keys() == {"bad", "worse", "last"} and "libcudart.so.12" in found["broken"]["bad"]
     assert "SIGILL (an instruction that this CPU does not have)" in found["broken"]["worse"]
-    monkeypatch.setattr(doctor, "requirements", lambda name: dict.fromkeys(("good", "bad", "absent"), "1.0"))
-    monkeypatch.setattr(doctor, "look", lambda names: {"broken": {"bad": "why"}})
-    marks = [(line.mark, line.text) for line in doctor.check_packages(doctor.Setup())][:3]
+    monkeypatch.setattr(packages, "requirements", lambda name: dict.fromkeys(("good", "bad", "absent"), "1.0"))
+    monkeypatch.setattr(packages, "look", lambda names: {"broken": {"bad": "why"}})
+    marks = [(line.mark, line.text) for line in packages.check_packages(findings.Setup())][:3]
     assert marks == [("STOP", "not installed: absent"), ("STOP", "bad 1.0 does not load: why"), ("ok", "good 1.0")]
 
 
 def test_a_package_that_is_too_old(monkeypatch):
-    monkeypatch.setattr(doctor, "installed", lambda name: "2.3.1+cpu" if name == "torch" else "99.0")
-    monkeypatch.setattr(doctor, "look", lambda names: {"broken": {}})
-    old, good = doctor.check_packages(doctor.Setup())
+    monkeypatch.setattr(packages, "installed", lambda name: "2.3.1+cpu" if name == "torch" else "99.0")
+    monkeypatch.setattr(packages, "look", lambda names: {"broken": {}})
+    old, good = packages.check_packages(findings.Setup())
     assert old.mark == "note" and "torch 2.3.1+cpu is older than 2.4" in old.text and "'torch>=2.4'" in old.advice
     assert good.mark == "ok" and "numpy 99.0" in good.text
-    assert doctor.requirements("requirements-dev.txt").keys() >= {"pytest", "codespell", "scikit-image"}
+    assert packages.requirements("requirements-dev.txt").keys() >= {"pytest", "codespell", "scikit-image"}
 
 
 @pytest.mark.parametrize(
@@ -175,16 +180,16 @@ def test_a_package_that_is_too_old(monkeypatch):
     ],
 )
 def test_gpus(monkeypatch, cards, silence, found, mark, words):
-    monkeypatch.setattr(doctor, "nvidia_smi", lambda: (cards, silence))
+    monkeypatch.setattr(machine, "nvidia_smi", lambda: (cards, silence))
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    ((found_mark, text, advice),) = lines_of(doctor.check_gpu, **found)
+    ((found_mark, text, advice),) = lines_of(machine.check_gpu, **found)
     assert found_mark == mark and words in text and bool(advice) == (mark != "ok")
 
 
 def test_a_gpu_that_a_variable_hides(monkeypatch):
-    monkeypatch.setattr(doctor, "nvidia_smi", lambda: ([CARD], ""))
+    monkeypatch.setattr(machine, "nvidia_smi", lambda: ([CARD], ""))
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    ((mark, text, advice),) = lines_of(doctor.check_gpu, torch="2.14", built_for="CUDA 13", warning="")
+    ((mark, text, advice),) = lines_of(machine.check_gpu, torch="2.14", built_for="CUDA 13", warning="")
     assert mark == "note" and "CUDA_VISIBLE_DEVICES hides it" in text and advice == "unset CUDA_VISIBLE_DEVICES"
 
 
@@ -192,31 +197,31 @@ def test_what_nvidia_smi_prints(monkeypatch):
     answers = {0: b"NVIDIA H200, 570.86.10, 143771\nNVIDIA A100, 570.86.10, 81920\n", 9: b"it has failed\n"}
     for code, out in answers.items():
         monkeypatch.setattr(subprocess, "run", lambda *_, **__: SimpleNamespace(returncode=code, stdout=out))  # noqa: B023
-        cards, silence = doctor.nvidia_smi()
+        cards, silence = machine.nvidia_smi()
         assert (cards[0], len(cards)) == ("NVIDIA H200, 140 GiB, driver 570.86.10", 2) if code == 0 else not cards
         assert silence == ("" if code == 0 else "it has failed")
 
 
 def test_the_kernel(tmp_path):
     other = tmp_path / "bin" / "python"
-    ((mark, text, _),) = lines_of(doctor.check_kernel, kernel=str(other), kernel_folder="F")
+    ((mark, text, _),) = lines_of(packages.check_kernel, kernel=str(other), kernel_folder="F")
     assert mark == "STOP" and f"{other}, which is not there" in text
     other.parent.mkdir()
     other.touch()
-    ((mark, _, advice),) = lines_of(doctor.check_kernel, kernel=str(other), kernel_folder="F")
+    ((mark, _, advice),) = lines_of(packages.check_kernel, kernel=str(other), kernel_folder="F")
     assert mark == "note" and advice.startswith("remove F")
     for own in ("python", sys.executable):
-        assert lines_of(doctor.check_kernel, kernel=own, kernel_folder="F")[0][0] == "ok"
-    assert lines_of(doctor.check_kernel, kernel_error="No such kernel named python3")[0][0] == "STOP"
+        assert lines_of(packages.check_kernel, kernel=own, kernel_folder="F")[0][0] == "ok"
+    assert lines_of(packages.check_kernel, kernel_error="No such kernel named python3")[0][0] == "STOP"
 
 
 def test_torch_and_what_it_computes():
-    ((mark, text, _),) = lines_of(doctor.check_torch, torch="2.14.1+cpu", built_for="", gpu="")
+    ((mark, text, _),) = lines_of(packages.check_torch, torch="2.14.1+cpu", built_for="", gpu="")
     assert (mark, text) == ("ok", "2.14.1+cpu, built for the CPU")
-    assert lines_of(doctor.check_torch, failed="kernel: it ends")[0][0] == "STOP"
-    assert lines_of(doctor.check_torch, torch_itself_error="no attribute")[0][0] == "STOP"
+    assert lines_of(packages.check_torch, failed="kernel: it ends")[0][0] == "STOP"
+    assert lines_of(packages.check_torch, torch_itself_error="no attribute")[0][0] == "STOP"
     good, bad = lines_of(
-        *(doctor.check_precision,),
+        *(machine.check_precision,),
         torch="2.14",
         device="cpu",
         hardware="EPYC",
@@ -228,46 +233,46 @@ def test_torch_and_what_it_computes():
 
 def test_disk_and_memory(monkeypatch):
     def marks(free, setup):
-        monkeypatch.setattr(doctor.shutil, "disk_usage", lambda path: SimpleNamespace(free=free))
-        return {line.mark for line in doctor.check_disk(setup)}
+        monkeypatch.setattr(folders.shutil, "disk_usage", lambda path: SimpleNamespace(free=free))
+        return {line.mark for line in folders.check_disk(setup)}
 
-    setup, fresh = doctor.Setup(), doctor.Setup("no-such-environment")
+    setup, fresh = findings.Setup(), findings.Setup("no-such-environment")
     assert fresh.to_install and not setup.to_install
     assert [marks(free, setup) for free in (5e7, 5e8)] == [{"STOP"}, {"ok"}]
     assert [marks(free, fresh) for free in (5e8, 5e9, 5e10)] == [{"STOP"}, {"note"}, {"ok"}]
     for free, total, mark in ((1e9, 8e9, "note"), (5e9, 8e9, "ok"), (None, 8e9, "ok"), (None, None, "ok")):
-        monkeypatch.setattr(doctor, "memory", lambda: (free, total))  # noqa: B023
-        assert [line.mark for line in doctor.check_memory(setup)] == [mark]
+        monkeypatch.setattr(machine, "memory", lambda: (free, total))  # noqa: B023
+        assert [line.mark for line in machine.check_memory(setup)] == [mark]
 
 
 def test_folders_that_cannot_be_written(monkeypatch, tmp_path):
     (tmp_path / "file").touch()
     monkeypatch.setenv("CHECKPOINT_DIR", str(tmp_path / "file" / "checkpoints"))
     monkeypatch.setenv("DATA_ROOT", str(tmp_path / "file"))
-    lines = list(doctor.check_folders(doctor.Setup()))
+    lines = list(folders.check_folders(findings.Setup()))
     assert [(line.mark, line.subject) for line in lines] == [("STOP", "checkpoints"), ("note", "data")]
     assert "set CHECKPOINT_DIR" in lines[0].advice and "set DATA_ROOT" in lines[1].advice
 
 
 def test_small_things(monkeypatch, tmp_path):
-    setup = doctor.Setup()
+    setup = findings.Setup()
     monkeypatch.setenv("RUN_SCALE", "large")
-    assert "RUN_SCALE is large" in next(doctor.check_scale(setup)).text
+    assert "RUN_SCALE is large" in next(collection.check_scale(setup)).text
     with monkeypatch.context() as patched:
         patched.setattr(sys, "version_info", (3, 9, 2))
-        assert next(doctor.check_python(setup)).mark == "STOP"
+        assert next(packages.check_python(setup)).mark == "STOP"
     monkeypatch.setenv("CHECKPOINT_DIR", str(tmp_path))
-    assert "none yet" in next(doctor.check_checkpoints(setup)).text
+    assert "none yet" in next(collection.check_checkpoints(setup)).text
     (tmp_path / "cpu").mkdir()
     (tmp_path / "cpu" / "run.pt").write_bytes(bytes(3_000_000))
-    assert next(doctor.check_checkpoints(setup)).text.startswith("cpu 3 MB, in ")
+    assert next(collection.check_checkpoints(setup)).text.startswith("cpu 3 MB, in ")
     (tmp_path / "pyproject.toml").write_text('repository = "some-one/papers"\n')
-    monkeypatch.setattr(doctor, "ROOT", tmp_path)
-    assert next(doctor.check_address(setup)).text == "github.com/some-one/papers"
+    monkeypatch.setattr(collection, "ROOT", tmp_path)
+    assert next(collection.check_address(setup)).text == "github.com/some-one/papers"
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     assert (
-        "this is no clone" in next(doctor.check_git(setup)).text
-        or "not a git repository" in next(doctor.check_git(setup)).text
+        "this is no clone" in next(collection.check_git(setup)).text
+        or "not a git repository" in next(collection.check_git(setup)).text
     )
 
 
@@ -276,7 +281,7 @@ def test_a_check_that_fails_does_not_end_the_others(monkeypatch, capsys):
         raise RuntimeError("out of luck")
         yield
 
-    monkeypatch.setattr(doctor, "CHECKS", (check_luck, doctor.check_python))
+    monkeypatch.setattr(doctor, "CHECKS", (check_luck, packages.check_python))
     assert doctor.doctor() == 0
     out = capsys.readouterr().out
     assert "RuntimeError('out of luck')" in out and "\nok    Python" in out
