@@ -12,7 +12,7 @@ from tools.new import NOT_TRAINED, TO_WRITE
 from tools.repository import ROOT, files
 
 # Folders of architectures/ whose notebook and README are still to come. This is the only such list.
-TO_COME = ("bert",)
+TO_COME = ()
 FOLDERS = sorted({path.parent.name for path in files(".py") if path.parent.parent == ROOT / "architectures"})
 WALKTHROUGHS = {"resnet": "resnet", "attention": "transformer"}  # folder: the model that it walks through
 
