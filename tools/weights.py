@@ -1,4 +1,4 @@
-"""The trained models that the repository keeps: ResNet-20 with ten images, the toy translator, a map of digits."""
+"""The trained models that the repository keeps: ResNet-20 with ten images, a translator, a map of digits."""
 
 from PIL import Image
 
@@ -8,7 +8,7 @@ from utils.images import load_cifar10
 
 KEPT = {  # what a notebook saved, and where it is kept
     "ResNet/resnet20-weights.pt": "architectures/resnet/weights/resnet20_cifar10.pt",
-    "Attention/numbers-weights.pt": "attention/weights/numbers.pt",
+    "Attention/multi30k-weights.pt": "attention/weights/multi30k.pt",
     "VAE/vae2d-weights.pt": "architectures/vae/weights/vae2d_mnist.pt",
     "UNet/unet-weights.pt": "architectures/unet/weights/unet_isbi2012.pt",
     "EfficientNet/efficientnet-weights.pt": "architectures/efficientnet/weights/efficientnet_cifar10.pt",
