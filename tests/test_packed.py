@@ -3,10 +3,13 @@
 import pytest
 import torch
 
-from architectures.transformer.transformer import Transformer
+from architectures.transformer.transformer import Transformer, greedy_decode
 from attention.packed import load_translator, pack, unpack
+from attention.translation import bleu, load_multi30k
+from tools.repository import ROOT
 from utils.checkpoint import save_file
-from utils.tokens import BytePairs
+from utils.files import data_root
+from utils.tokens import BOS, EOS, BytePairs, pad_together, words
 
 SIZE = dict(d_model=16, num_heads=2, num_layers=1, d_ff=24, norm_first=True)
 
@@ -62,3 +65,23 @@ def test_a_file_gives_back_model_and_vocabulary(tmp_path, norm_first):
     src = torch.tensor([again.encode("ein hund")])
     torch.testing.assert_close(loaded(src, src), model(src, src), rtol=0.1, atol=0.1)
     assert not loaded.training
+
+
+def translated(texts):
+    """German texts -> lists of English words, by the translator that the repository keeps."""
+    model, pieces, _ = load_translator(ROOT / "attention" / "weights" / "multi30k.pt")
+    src = pad_together([[*pieces.encode(text.lower()), EOS] for text in texts])
+    return [pieces.words(row) for row in greedy_decode(model, src, BOS, EOS).tolist()]
+
+
+def test_the_kept_translator():
+    assert translated(["Zwei Hunde spielen im Schnee."]) == [words("two dogs play in the snow.")]
+
+
+@pytest.mark.real_data
+def test_the_kept_translator_on_multi30k():
+    if not (data_root() / "multi30k").is_dir():
+        pytest.skip("Multi30k is not on this machine")
+    test = load_multi30k().test
+    found, right = translated(test.source[:100]), [words(text.lower()) for text in test.target[:100]]
+    assert bleu(found, right) > 35

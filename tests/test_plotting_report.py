@@ -165,6 +165,14 @@ def test_columns_without_a_figure_are_left_out(monkeypatch):
     assert text.splitlines()[0] == "| error (%) | paper | ours, scale quick | epochs | seeds |"
 
 
+def test_a_reproduction_has_a_name(tmp_path, monkeypatch):
+    monkeypatch.setattr("utils.report.current_scale", lambda: "cpu")
+    monkeypatch.setenv("RESULTS_DIR", str(tmp_path))
+    with pytest.raises(ValueError, match="no name says whose it is"):
+        report.report("ResNet", "test error (%)", "CIFAR-10", "45k/5k", None, rows((8.7, FakeRun())))
+    assert not list(tmp_path.iterdir()), "nothing is kept of a table that cannot be shown"
+
+
 def test_a_training_with_two_rows_took_its_minutes_once(monkeypatch):
     monkeypatch.setattr("utils.report.current_scale", lambda: "quick")
     first, second = FakeRun(), FakeRun(seed=1)

@@ -47,8 +47,10 @@ def report(notebook, metric, data, split, reproduction, rows, table=None):
     rows          dictionaries: "what"; "paper" and "reproduction", numbers, or None where there is none; "runs", a
                   list of (value, Run), one a seed, empty where this scale does not run it
     table         a name, for every table of a notebook but its main one
-    Trainings that were broken off are shown, never kept.
+    Trainings that were broken off are shown, never kept. Raises ValueError for a reproduction that nobody published.
     """
+    if reproduction is None and any(row["reproduction"] is not None for row in rows):
+        raise ValueError("a row has a number under 'reproduction', but no name says whose it is: pass reproduction=")
     content = {
         "notebook": notebook,
         "scale": current_scale(),
