@@ -1,5 +1,6 @@
 """GoogLeNet: the paper's counts, torchvision's outputs, the heads, shapes and errors."""
 
+import matplotlib.pyplot as plt
 import pytest
 import torch
 import torchvision
@@ -16,6 +17,7 @@ from helpers import (
 from torch.nn import functional as F
 
 from architectures.inception import inception as I
+from architectures.inception.drawing import draw_module
 
 
 @pytest.mark.parametrize(
@@ -148,3 +150,14 @@ def test_a_kept_net_comes_with_what_a_user_needs(tmp_path, monkeypatch):
     settings, x = dict(num_classes=10, width=1 / 8), torch.randn(2, 3, 16, 16)
     assert_kept_net_loads(I.inception_cifar10, I.SmallGoogLeNet, settings, x, tmp_path, monkeypatch)
     assert 2 * count(on_meta(I.SmallGoogLeNet)) < 2e6  # bytes, in float16
+    assert count(on_meta(I.SmallGoogLeNet, heads=True)) == 5_114_926
+
+
+@pytest.mark.parametrize(("reduce", "layers", "out"), [(True, 7, 256), (False, 4, 416)])
+def test_a_module_is_drawn_from_its_layers(reduce, layers, out):
+    draw_module(I.InceptionModule(192, I.MODULES["3a"], reduce=reduce), torch.zeros(1, 192, 7, 7), "3a")
+    axis = plt.gcf().axes[0]
+    boxes = [patch.get_gid() for patch in axis.patches if (patch.get_gid() or "").startswith("box:")]
+    assert len(boxes) == layers + 2  # the input and the output
+    assert f"concatenate: {out} channels, 7 × 7" in [text.get_text() for text in axis.texts]
+    plt.close()

@@ -13,6 +13,7 @@ KEPT = {  # what a notebook saved, and where it is kept
     "UNet/unet-weights.pt": "architectures/unet/weights/unet_isbi2012.pt",
     "EfficientNet/efficientnet-weights.pt": "architectures/efficientnet/weights/efficientnet_cifar10.pt",
     "MobileNet/mobilenet-weights.pt": "architectures/mobilenet/weights/mobilenet_cifar10.pt",
+    "Inception/inception-weights.pt": "architectures/inception/weights/inception_cifar10.pt",
     "Transformer/vit-weights.pt": "architectures/transformer/weights/vit_cifar10.pt",
     "GPT/gpt-weights.pt": "architectures/gpt/weights/gpt_shakespeare.pt",
     "YOLO/yolo-weights.pt": "architectures/yolo/weights/yolo_bccd.pt",

@@ -7,7 +7,7 @@ Paper: https://arxiv.org/abs/1409.4842
     googlenet_torchvision()  the form that torchvision has: 3x3 in place of 5x5, batch norm, no response normalisation
     googlenet_loss           the main loss and 0.3 of each auxiliary one
     SmallGoogLeNet()         the nine modules with fewer channels, for images of 32 pixels
-    inception_cifar10()      this one, trained on CIFAR-10; its weights are not in the repository yet
+    inception_cifar10()      this one, trained on CIFAR-10
 
 Layers carry torchvision's names, so torchvision's `state_dict` loads into that form with `strict=True`.
 This file needs torch and the standard library alone: copy it into your own project as it is.
@@ -102,8 +102,9 @@ class GoogLeNet(nn.Module):
 
     `kernel5`, `batch_norm`, `lrn`, `last_pool` (the window of the last max pooling) and `adaptive_heads` tell the
     paper's form (5, False, True, 3, False) from torchvision's (3, True, False, 2, True).
-    6,998,552 parameters, 13,378,280 with the auxiliary heads. Raises ValueError in `forward` for images that are not
-    (B, 3, H, W) or smaller than 32 pixels (a smaller one would not survive five halvings).
+    6,998,552 parameters, 13,378,280 with the auxiliary heads. The first layer is the convolution that Table 1's widths
+    describe; its counts there (2.7K, 34M) fit a depthwise separable one. Raises ValueError in `forward` for images that
+    are not (B, 3, H, W) or smaller than 32 pixels (a smaller one would not survive five halvings).
     """
 
     def __init__(
@@ -249,7 +250,7 @@ def inception_cifar10():
     Returns (model, about): `about["classes"]` are the ten names, and images (B, 3, 32, 32) with values in [0, 1] are
     to be normalised by `about["mean"]` and `about["std"]`, three channels each. `about["settings"]` are the arguments
     of `SmallGoogLeNet`, `about["test_accuracy"]` is a fraction of 1.
-    Raises FileNotFoundError as long as the file weights/inception_cifar10.pt is not in the repository.
+    Raises FileNotFoundError where the file weights/inception_cifar10.pt is missing.
     """
     path = Path(__file__).with_name("weights") / "inception_cifar10.pt"
     about = torch.load(path, map_location="cpu", weights_only=True)
