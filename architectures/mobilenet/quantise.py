@@ -1,8 +1,8 @@
 """Post-training quantisation: a network's weights kept as small integers, its arithmetic simulated in floats.
 
     folded(model)                batch norms multiplied into the convolutions before them
-    quantised(model, images)     8-bit (or fewer) weights and activations, calibrated on `images`; its `state_dict`
-                                 holds int8 weights and their scales
+    quantised(model, images)     weights and activations of 2 to 16 bits, usually 8, calibrated on `images`; its
+                                 `state_dict` holds integer weights and their scales
     stored_bytes(model)          what the weights take when they are packed
 
 Krishnamoorthi, "Quantizing deep convolutional networks for efficient inference", 2018: https://arxiv.org/abs/1806.08342.

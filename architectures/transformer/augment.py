@@ -12,7 +12,7 @@ OPERATIONS = ("nothing", "rotate", "shear x", "shear y", "zoom", "brightness", "
 
 
 class StrongLoader(ImageLoader):
-    """ImageLoader whose images each get one random operation of random strength, and a square that is blanked out.
+    """ImageLoader whose images each get one random operation of random strength, or none, and a blanked-out square.
 
     The operation follows TrivialAugment (Müller & Hutter 2021), with fewer of them; the square, up to `hole` pixels a
     side, follows Cutout (DeVries & Taylor 2017). `share` is the probability that an image is changed at all. Other

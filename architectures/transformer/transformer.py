@@ -28,7 +28,7 @@ def scaled_dot_product_attention(query, key, value, mask=None, dropout=0.0, scal
     query (B, H, T, d_k), key (B, H, S, d_k), value (B, H, S, d_v), mask broadcastable to (B, H, T, S)
     -> (B, H, T, d_v) and (B, H, T, S). A query that may attend nowhere gets zeros, not NaN. `dropout` is the
     probability with which a weight is dropped, whatever the mode; `scale` replaces 1/√d_k. `fused` computes the same by
-    torch's kernel, which never holds the weights in memory.
+    torch's function; its fused kernels do not hold the weights in memory (on a CPU there is none with dropout).
     """
     scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
     if fused:

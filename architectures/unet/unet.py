@@ -29,7 +29,7 @@ class UNet(nn.Module):
                 some sizes fit (572 -> 388); True: H' = H, for multiples of 2^depth
     batch_norm  a batch norm behind each 3x3 convolution, which then has no bias; the paper has none
     skips       False: no skip connections. The up-convolutions then make all channels of the next stage by
-                themselves, so that the ablation takes away neither a layer nor weights
+                themselves, so that the ablation takes away no layer and adds weights
     dropout     at the end of the contracting path (section 3.1); the paper does not give the rate
 
     31,030,658 parameters with the defaults. Raises ValueError for settings below 1 and for images of another shape; the

@@ -147,10 +147,10 @@ class VAE(nn.Module):
 
 
 class ConvVAE(VAE):
-    """A small convolutional VAE for 28x28 pixels, as rows of 784: two convolutions of stride 2 and one hidden layer,
-    and the same backwards.
+    """A small convolutional VAE for 28x28 pixels, as rows of 784: a convolution of stride 1, two of stride 2 and one
+    hidden layer, and the same backwards.
 
-    `channels` are those of the first convolution; the second has twice as many. The paper has no such net.
+    `channels` are those of the first convolution; the others have twice as many. The paper has no such net.
     """
 
     def __init__(self, latent_dim=50, hidden_dim=256, channels=32, likelihood="bernoulli"):

@@ -177,7 +177,7 @@ def check_boxes(boxes, labels, num_classes):
 
 
 def encode(boxes, labels, S, num_classes):
-    """What a network should answer: boxes (N, M, 4), labels (N, M) -> targets (N, S, S, 5 + C).
+    """The ground truth as a grid: boxes (N, M, 4), labels (N, M) -> targets (N, S, S, 5 + C).
 
     The cell in which a box's centre lies is responsible for it. It gets x and y of the centre relative to the cell, w
     and h relative to the image, a 1, and the class as a one-hot vector; all others get zeros. Of several objects in one
