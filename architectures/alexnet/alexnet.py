@@ -4,7 +4,7 @@
     alexnet_one_tower()    torchvision's, after the form of 2014 (Krizhevsky, https://arxiv.org/abs/1404.5997)
     alexnet_cifar()        a small form for 32-pixel images, whose parts can be switched off one by one
     SmallAlexNet()         all eight layers for 32-pixel images, with half of the kernels
-    small_alexnet_cifar10()  this one, trained on CIFAR-10; its weights are not in the repository yet
+    small_alexnet_cifar10()  this one, trained on CIFAR-10
 
 Its layers carry torchvision's names, so torchvision's `state_dict` loads with `strict=True`.
 This file needs torch and the standard library alone: copy it into your own project as it is.
@@ -193,7 +193,7 @@ def small_alexnet_cifar10():
     Returns (model, about): `about["classes"]` are the ten names, and images (B, 3, 32, 32) with values in [0, 1] are
     to be normalised by `about["mean"]` and `about["std"]`, three channels each. `about["settings"]` are the arguments
     of `SmallAlexNet`, `about["test_accuracy"]` is a fraction of 1.
-    Raises FileNotFoundError as long as the file weights/small_alexnet_cifar10.pt is not in the repository.
+    Raises FileNotFoundError where the file weights/small_alexnet_cifar10.pt is missing.
     """
     path = Path(__file__).with_name("weights") / "small_alexnet_cifar10.pt"
     about = torch.load(path, map_location="cpu", weights_only=True)
