@@ -1,4 +1,4 @@
-"""The trained models that the repository keeps: ResNet-20 with ten images, a translator, a map of digits."""
+"""The trained models that the repository keeps: ResNet-20 with ten images, a translator, a map of digits and others."""
 
 from PIL import Image
 
@@ -16,6 +16,8 @@ KEPT = {  # what a notebook saved, and where it is kept
     "Inception/inception-weights.pt": "architectures/inception/weights/inception_cifar10.pt",
     "Transformer/vit-weights.pt": "architectures/transformer/weights/vit_cifar10.pt",
     "GPT/gpt-weights.pt": "architectures/gpt/weights/gpt_shakespeare.pt",
+    "VGG/vgg16-weights.pt": "architectures/vgg/weights/vgg16_cifar10.pt",
+    "AlexNet/alexnet-small-weights.pt": "architectures/alexnet/weights/small_alexnet_cifar10.pt",
     "YOLO/yolo-weights.pt": "architectures/yolo/weights/yolo_bccd.pt",
 }
 

@@ -5,7 +5,7 @@ Paper: https://arxiv.org/abs/1409.1556
     VGG(configuration)                      the columns of Table 1: "A", "A-LRN", "B", "C", "D", "E"
     vgg11, vgg13, vgg16, vgg19              A, B, D and E under their usual names, with batch norm by argument
     VGG(…, head="small")                    for 32-pixel images: one linear layer in place of the three
-    vgg16_cifar10()                         a trained narrow VGG-16; its weights are not in the repository yet
+    vgg16_cifar10()                         a trained, pruned VGG-16; its weights are in weights/
 
 Layers carry torchvision's names, so torchvision's `state_dict` of its eight nets loads with `strict=True`.
 This file needs torch and the standard library alone: copy it into your own project as it is.
@@ -131,7 +131,7 @@ def vgg16_cifar10():
     Returns (model, about): `about["classes"]` are the ten names, and images (B, 3, 32, 32) with values in [0, 1] are
     to be normalised by `about["mean"]` and `about["std"]`, three channels each. `about["settings"]` are the arguments
     of `VGG`, `about["test_accuracy"]` is a fraction of 1.
-    Raises FileNotFoundError as long as the file weights/vgg16_cifar10.pt is not in the repository.
+    Raises FileNotFoundError where the file weights/vgg16_cifar10.pt beside this one is missing.
     """
     path = Path(__file__).with_name("weights") / "vgg16_cifar10.pt"
     about = torch.load(path, map_location="cpu", weights_only=True)
