@@ -1,4 +1,4 @@
-"""The trained models that the repository keeps: ResNet-20 with ten images, a translator, a map of digits and others."""
+"""The trained models that the repository keeps, and ten images to try them on."""
 
 from PIL import Image
 

@@ -124,8 +124,8 @@ class MobileNetV2(nn.Module):
     total_stride  as in MobileNetV1
     dropout       its probability, before the last layer
 
-    3,504,872 parameters and 300,774,272 multiply-adds at 224 pixels. Raises ValueError for a width that is not
-    positive, an unknown total stride, and in `forward` for images that are not (B, 3, H, W) or smaller than the
+    3,504,872 parameters and 300,774,272 multiply-adds at 224 pixels. Raises ValueError for a width that leaves
+    a layer without channels, an unknown total stride, and in `forward` for images that are not (B, 3, H, W) or smaller than the
     total stride.
     """
 
