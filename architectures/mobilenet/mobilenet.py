@@ -125,8 +125,8 @@ class MobileNetV2(nn.Module):
     dropout       its probability, before the last layer
 
     3,504,872 parameters and 300,774,272 multiply-adds at 224 pixels. Raises ValueError for a width that leaves
-    a layer without channels, an unknown total stride, and in `forward` for images that are not (B, 3, H, W) or smaller than the
-    total stride.
+    a layer without channels, an unknown total stride, and in `forward` for images that are not (B, 3, H, W) or smaller
+    than the total stride.
     """
 
     def __init__(self, num_classes=1000, width=1.0, linear=True, residual=True, total_stride=32, dropout=0.2):
