@@ -169,9 +169,9 @@ def models():
         return [
             ("LeNet-5", LeNet5(), [digit], "images", 64),
             ("ResNet-20, CIFAR-10", cifar_resnet(20), [small], "images", 128),
-            ("AlexNet", alexnet_one_tower(), [image], "images", 256),
+            ("AlexNet, one tower", alexnet_one_tower(), [image], "images", 256),
             ("VGG-16", vgg16(), [image], "images", 256),
-            ("GoogLeNet, with heads", googlenet_torchvision(), [image], "images", 256),
+            ("GoogLeNet as in torchvision, with heads", googlenet_torchvision(), [image], "images", 256),
             ("ResNet-18", resnet18(), [image], "images", 256),
             ("ResNet-50", resnet50(), [image], "images", 256),
             ("Transformer, base", transformer_base(), sentences, "tokens", 25_000),

@@ -169,7 +169,7 @@ def front_page(entries, subjects, pages, source):
     heading, what, *_ = (ROOT / "README.md").read_text(encoding="utf-8").split("\n\n")
     parts = [heading, adapted(what, ROOT / "README.md", pages, source)]
     parts.append(
-        "[Ten years of architectures](overview.md) draws them side by side: their parameters, their "
+        "[Twenty years of architectures](overview.md) draws them side by side: their parameters, their "
         "multiply-adds and our own results."
     )
     for subject, about in subjects.items():

@@ -1,4 +1,4 @@
-"""Ten years of architectures side by side: counted from the models, measured in the notebooks. The page overview.md.
+"""Twenty years of architectures side by side: counted from the models, measured in the notebooks. The page overview.md.
 
 Parameters and multiply-adds are counted on torch's `meta` device, where a tensor has a shape and no contents, so that
 the largest model too takes no memory and a fraction of a second. Our results are those that README.md shows, read from
