@@ -74,6 +74,22 @@ def test_a_missing_file_stays_a_missing_file(tmp_path):
         C.load_file(tmp_path / "none.pt")
 
 
+def test_a_drive_that_is_gone_is_no_damaged_file(tmp_path, monkeypatch):
+    def gone(*_, **__):
+        raise OSError(107, "Transport endpoint is not connected")
+
+    monkeypatch.setattr(torch, "load", gone)
+    with pytest.raises(OSError, match="Transport endpoint"):
+        C.load_file(tmp_path / "w.pt")
+    monkeypatch.setenv("CHECKPOINT_DIR", str(tmp_path))
+    run = C.Run("T/net", {"epochs": 1}, 1, "cpu", torch.float32, model=cifar_resnet(8))
+    other = run.path.with_name("net-0123456789abcdef.pt")
+    other.parent.mkdir(parents=True)
+    other.touch()
+    run.resume()  # nothing can be said about the other file, and the training starts
+    assert run.history["epoch"] == []
+
+
 def test_a_failed_write_keeps_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "w.pt"
     C.save_file({"value": 1}, path)

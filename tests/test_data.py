@@ -112,6 +112,15 @@ def test_a_failed_download_keeps_the_old_file(server, tmp_path):
     assert path.read_bytes() == b"older"
 
 
+def test_a_full_disk_is_not_the_networks_fault(server, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files, "fetch", full)
+    with pytest.raises(files.DataError, match=r"cannot be written .*No space left.*make room, or set DATA_ROOT"):
+        files.download(addresses(server, "good"), tmp_path / "file.bin", RIGHT)
+
+
 def test_no_network(tmp_path, monkeypatch):
     def refuse(*_, **__):
         raise socket.gaierror(-3, "Temporary failure in name resolution")
@@ -293,8 +302,12 @@ def test_a_picture_of_the_readers_own(tmp_path):
     image.save(tmp_path / "c.jpg", exif=exif)
     assert image_data.read_image(tmp_path / "c.jpg").shape == (60, 40, 3)
     (tmp_path / "d.jpg").write_text("no image")
-    with pytest.raises(files.DataError, match=r"d\.jpg is not an image .*JPEG or PNG"):
-        image_data.read_image(tmp_path / "d.jpg")
+    (tmp_path / "e.jpg").write_bytes((tmp_path / "c.jpg").read_bytes()[:-100])  # a download that broke off
+    for name in ("d.jpg", "e.jpg"):
+        with pytest.raises(files.DataError, match=rf"{name} is not an image .*JPEG or PNG"):
+            image_data.read_image(tmp_path / name)
+    with pytest.raises(FileNotFoundError):
+        image_data.read_image(tmp_path / "none.jpg")
 
 
 def test_crop_and_flip_by_hand():

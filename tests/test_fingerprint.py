@@ -1,7 +1,10 @@
 """utils/fingerprint.py: what changes a training changes its fingerprint, and what does not, does not."""
 
+import enum
+import functools
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -10,7 +13,7 @@ from architectures.bert.bert import Bert, BertConfig
 from architectures.lenet.lenet import C3_TABLE, DistanceToCodes, LeNet5, TableConv
 from architectures.transformer import sums
 from utils.device import set_seed
-from utils.fingerprint import describe, describe_model, describe_optimizer, fingerprint
+from utils.fingerprint import describe, describe_model, describe_optimizer, describe_scheduler, fingerprint
 
 WEIGHTS = torch.tensor([1.0, 2.0])
 
@@ -100,3 +103,114 @@ def test_the_source_of_an_optimiser_of_ours_counts():
     assert optimizer(Still) == optimizer(Still)
     assert optimizer(Still)["source"] != optimizer(Backwards)["source"]
     assert set(optimizer(torch.optim.SGD)) == {"class", "groups"}
+
+
+criterion = nn.CrossEntropyLoss()
+BALANCE = np.array([1.0, 2.0])
+
+
+def balanced(model, x, y):
+    return criterion(model(x) * BALANCE, y)
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [("criterion", nn.CrossEntropyLoss(label_smoothing=0.5)), ("BALANCE", np.array([2.0, 1.0]))],
+)
+def test_a_loss_and_an_array_among_the_globals_count(monkeypatch, name, other):
+    before = describe(balanced)
+    assert before == describe(balanced)
+    monkeypatch.setitem(globals(), name, other)
+    assert describe(balanced) != before
+
+
+def test_the_weights_of_a_teacher_in_a_closure_count():
+    def distil(teacher):
+        return lambda model, x: (model(x) - teacher(x)).square().mean()
+
+    set_seed(0)
+    teacher, other = nn.Linear(2, 2), nn.Linear(2, 2)
+    assert describe(distil(teacher)) == describe(distil(teacher)) != describe(distil(other))
+
+
+def test_numbers_of_numpy_and_members_of_an_enum_count():
+    class Kind(enum.Enum):
+        A = 1
+        B = 2
+
+    values = [np.int64(5), np.int64(7), np.float32(0.5), np.array([1, 2]), np.array([2, 1]), Kind.A, Kind.B]
+    assert len({fingerprint(describe(value)) for value in values}) == len(values)
+    assert describe(np.int64(5)) == describe(5)
+
+
+class Rising(torch.optim.lr_scheduler.LRScheduler):
+    def get_lr(self):
+        return [0.1 * self.last_epoch for _ in self.base_lrs]
+
+
+class Falling(torch.optim.lr_scheduler.LRScheduler):
+    def get_lr(self):
+        return [-0.1 * self.last_epoch for _ in self.base_lrs]
+
+
+def test_schedules_of_ours_count_also_as_parts_of_others():
+    def scheduler(build):
+        return describe_scheduler(build(torch.optim.SGD(nn.Linear(1, 1).parameters(), lr=0.1)))
+
+    def warm_up(factor):
+        def build(optimizer):
+            schedules = torch.optim.lr_scheduler
+            first = schedules.LambdaLR(optimizer, lambda step: factor * step)
+            return schedules.SequentialLR(optimizer, [first, schedules.ConstantLR(optimizer)], [3])
+
+        return build
+
+    Falling.__name__ = Rising.__name__
+    assert scheduler(Rising) == scheduler(Rising) != scheduler(Falling)
+    assert scheduler(warm_up(0.1)) == scheduler(warm_up(0.1)) != scheduler(warm_up(0.2))
+
+
+SCALE = 2
+
+
+def scaled(x):
+    return SCALE * x
+
+
+@functools.cache
+def cached():
+    return SCALE
+
+
+@torch.no_grad()
+def watched(x):
+    return scaled(x)
+
+
+@pytest.mark.parametrize("function", [lambda model, x: model(x) * cached(), lambda model, x: watched(model(x))])
+def test_what_a_decorated_function_uses_counts(monkeypatch, function):
+    before = describe(function)
+    assert before == describe(function)
+    monkeypatch.setitem(globals(), "SCALE", 3)
+    assert describe(function) != before
+
+
+def test_two_classes_of_one_name_in_a_model_both_count():
+    def block(factor):
+        class Block(nn.Module):
+            def forward(self, x):
+                return x if factor is None else x * factor
+
+        return Block
+
+    class Add(block(None)):
+        def forward(self, x):
+            return x + 1
+
+    class Double(block(None)):
+        def forward(self, x):
+            return x * 2
+
+    Add.__name__ = Double.__name__ = "Block"
+    pairs = [nn.Sequential(first(), second()) for first, second in ((Add, Add), (Add, Double), (Double, Double))]
+    assert len({of(model) for model in pairs}) == 3

@@ -134,7 +134,7 @@ def make(*runs):
 def test_report_shows_and_keeps(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("utils.report.current_scale", lambda: "cpu")
     monkeypatch.setenv("RESULTS_DIR", str(tmp_path / "results"))
-    table = make((8.7, FakeRun()), (8.9, FakeRun(seed=1)))
+    table = make((np.float32(8.7), FakeRun()), (8.9, FakeRun(seed=1)))
     kept = json.loads((tmp_path / "results" / "cpu.json").read_text())
     assert kept["rows"][0]["ours"] == [8.7, 8.9] and kept["rows"][0]["seeds"] == [0, 1]
     assert kept["rows"][0]["minutes"] == [3.0, 3.0] and kept["split"] == "45k/5k" and kept["data"] == "CIFAR-10"

@@ -13,6 +13,7 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
+from nbclient.exceptions import CellExecutionError
 from PIL import Image
 
 from tools import notebooks, repository
@@ -271,6 +272,21 @@ def test_make_mends_an_interrupted_install(repository_copy, tmp_path):
     (half / "METADATA").write_text("Name: thing\nVersion: 1.0\n")
     assert make(*ready, cwd=tmp_path).returncode == 0
     assert (venv / ".ready").exists() and not (venv / "marker").exists() and not half.exists()
+
+
+def test_a_failed_execution_leaves_notebook_and_results_as_they_were(tmp_path, monkeypatch):
+    monkeypatch.setattr(notebooks, "ROOT", tmp_path)
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "cpu.json").write_text("old")
+    write = "import os, pathlib\nfor name in ('cpu.json', 'cpu-new.json'):\n"
+    write += "    (pathlib.Path(os.environ['RESULTS_DIR']) / name).write_text('new')"
+    cells = [nbformat.v4.new_code_cell(source) for source in (write, "1 / 0")]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "Net.ipynb")
+    before = (tmp_path / "Net.ipynb").read_bytes()
+    with pytest.raises(CellExecutionError, match="division by zero"):
+        notebooks.execute("Net.ipynb", "cpu")
+    assert (tmp_path / "Net.ipynb").read_bytes() == before
+    assert [(p.name, p.read_text()) for p in (tmp_path / "results").iterdir()] == [("cpu.json", "old")]
 
 
 def test_make_execute_does_not_store_a_quick_run(repository_copy):

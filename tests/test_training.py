@@ -473,6 +473,20 @@ def test_a_finished_run_is_recognised(tiny_shapes, checkpoints, capsys):
     assert len(files(checkpoints)) == 1
 
 
+def test_a_recognised_run_leaves_its_loaders_where_the_training_did(tiny_shapes, checkpoints):
+    loaders = []
+
+    def loader(*arguments, **options):
+        loaders.append(ImageLoader(*arguments, **options))
+        return loaders[-1]
+
+    go(tiny_shapes, loader_type=loader, augment=True)
+    go(tiny_shapes, loader_type=loader, augment=True)
+    trained, recognised = loaders
+    assert trained.epoch == recognised.epoch == 2
+    assert torch.equal(next(iter(trained))[0], next(iter(recognised))[0])
+
+
 class Edited(Net):
     def forward(self, x):
         return self.fc(self.conv(x).relu().amax((2, 3)))

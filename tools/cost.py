@@ -76,7 +76,13 @@ def seconds(one, rate, launch):
 
 def counted_in_process(path, scale):
     """The trainings of a notebook, counted by a process of its own: it loads data and sets the scale."""
-    environment = {**os.environ, "RUN_SCALE": scale, "MPLBACKEND": "agg", "PYTHONPATH": str(ROOT)}
+    environment = {
+        **os.environ,
+        "CUDA_VISIBLE_DEVICES": "",
+        "RUN_SCALE": scale,
+        "MPLBACKEND": "agg",
+        "PYTHONPATH": str(ROOT),
+    }
     command = [sys.executable, "-m", "tools.cost", str(path)]
     result = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
     if result.returncode:
@@ -139,7 +145,7 @@ def counting(real_fit, trainings):
         given = SimpleNamespace(**bound.arguments)
         batch = next(iter(given.train_loader))
         few = [part[:EXAMPLES] for part in batch]
-        given.model.train()
+        given.model.to(given.device).train()
         with FlopCounterMode(display=False) as whole, Launches() as launches:
             with FlopCounterMode(display=False) as forward:
                 loss, examples, sums = given.objective(given.model, *few)

@@ -121,7 +121,14 @@ def execute(notebook, scale):
     if scale == "quick":
         raise ValueError("what is stored comes from scale cpu, gpu or paper; `make run` executes a copy at scale quick")
     path = locate(notebook)
-    book = executed(path, scale, {"RESULTS_DIR": str(path.parent / "results")})
+    results = path.parent / "results"
+    before = {file: file.read_bytes() for file in results.glob("*.json")}
+    try:
+        book = executed(path, scale, {"RESULTS_DIR": str(results)})
+    except BaseException:  # the tables must not be newer than the notebook
+        for file in results.glob("*.json"):
+            file.write_bytes(before[file]) if file in before else file.unlink()
+        raise
     with written_whole(path) as file:
         file.write(f"{nbformat.writes(book)}\n".encode())
     print(f"{path.relative_to(ROOT)}: executed in place, {path.stat().st_size / 1000:.0f} kB")

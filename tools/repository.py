@@ -27,8 +27,9 @@ EXCEPT = ("tools/", "tests/")  # they speak of the placeholder itself
 
 def files(*suffixes):
     """The repository's own files with these suffixes: those that git tracks or would."""
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
-    names = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    output = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=True).stdout
+    names = [name for name in output.split("\0") if name]
     return [ROOT / name for name in sorted(set(names)) if name.endswith(suffixes) and (ROOT / name).is_file()]
 
 
@@ -147,7 +148,7 @@ def picture(notebook, folder, keep):
     content, text = sample_picture(notebook)
     path = notebook.parent / "results" / "sample.png"
     keep(path, content)
-    return f"![{text}]({os.path.relpath(path, folder)})\n"
+    return f"![{text}]({os.path.relpath(path, folder).replace(os.sep, '/')})\n"
 
 
 def strip(notebooks, folder, keep, height=200, gap=12):
@@ -164,7 +165,7 @@ def strip(notebooks, folder, keep, height=200, gap=12):
     row.quantize(128, method=Image.Quantize.FASTOCTREE).save(buffer, "PNG", optimize=True)
     path = folder / "docs" / "strip.png"
     keep(path, buffer.getvalue())
-    return f"![{'; '.join(text for _, text in samples)}]({os.path.relpath(path, folder)})\n"
+    return f"![{'; '.join(text for _, text in samples)}]({os.path.relpath(path, folder).replace(os.sep, '/')})\n"
 
 
 def sample_picture(notebook):

@@ -38,9 +38,7 @@ def load_file(path):
     """What `save_file` wrote, on the CPU. Raises CheckpointError for a damaged file, OSError for an unreadable one."""
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except (FileNotFoundError, PermissionError, IsADirectoryError):
-        raise
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+    except (RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise CheckpointError(
             f"{path} is damaged or is no checkpoint ({reason}): delete it, then train or fetch it again"
@@ -159,8 +157,8 @@ class Run:
             return
         try:
             theirs = load_file(others[-1]).get("identity", {})
-        except (CheckpointError, AttributeError):
-            theirs = {}
+        except (CheckpointError, AttributeError, OSError):
+            return
         changed = [
             key for key in sorted(self.identity.keys() | theirs.keys()) if self.identity.get(key) != theirs.get(key)
         ]

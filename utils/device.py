@@ -5,6 +5,7 @@ import logging
 import os
 import platform
 import random
+import subprocess
 import sys
 from pathlib import Path
 
@@ -77,6 +78,9 @@ def hardware(device):
 
 def cpu_name():
     """The CPU's model name."""
+    if sys.platform == "darwin":
+        with contextlib.suppress(OSError, subprocess.SubprocessError):
+            return subprocess.check_output(["sysctl", "-n", "machdep.cpu.brand_string"], text=True).strip()
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
@@ -128,7 +132,8 @@ def compiled_for(device, model, options=True):
 
     The compiled module shares the weights of `model`, whose own names and hooks stay as they are. `options` is True or
     a dictionary of arguments of `torch.compile`. Each shape of a batch is compiled for itself (`dynamic=False`), so
-    that a training does the same arithmetic whether it was interrupted or not.
+    that a training does the same arithmetic whether it was interrupted or not. That holds for up to eight shapes:
+    torch compiles no more of them, and the rest runs as it is.
     """
     if sys.platform == "win32" and torch.device(device).type == "cpu":
         reason = "not tried on Windows"
@@ -159,8 +164,8 @@ def set_seed(seed):
 def run_scale(choice=None, verbose=True):
     """The scale of this run, "quick", "cpu", "gpu" or "paper": `choice`, else $RUN_SCALE, else by the hardware.
 
-    quick: seconds, on data that the repository generates. cpu: real data, about 90 minutes on two cores. gpu: real
-    data, about 20 minutes on a small GPU. paper: the paper's own recipe, hours. Raises ValueError for another name.
+    quick: seconds, on data that the repository generates. cpu: real data, one to six hours of training on two
+    cores. gpu: real data, on a small GPU. paper: the paper's own recipe, hours. Raises ValueError for another name.
     """
     global _scale
     if choice is not None:

@@ -75,8 +75,8 @@ def draw_network(model, x, parts, title=""):
     comes first. (B, C, H, W) becomes a slab, whose face grows with the square roots of H and W and whose thickness
     grows with that of C; (B, C) becomes a bar. With outputs (B, T, C) the net is drawn upwards, T squares for each.
     A part that runs n times is drawn once, from its last run, and marked "× n". The forward pass runs in eval mode;
-    modes, batch-norm statistics and random numbers stay as they were. Raises ValueError for a name that the model
-    does not have, for a part that does not run, and for an output of another shape.
+    modes, batch-norm statistics and the random numbers of CPU and CUDA stay as they were. Raises ValueError for a
+    name that the model does not have, for a part that does not run, and for an output of another shape.
     """
     outputs = measure(model, x, parts)
     upwards = any(tokens or len(shape) == 2 for _, _, shape, tokens in outputs)

@@ -1,6 +1,7 @@
 """Files on disk and from the network: the data folder, checked downloads, files written whole, .safetensors."""
 
 import contextlib
+import errno
 import hashlib
 import http.client
 import os
@@ -69,6 +70,10 @@ def download(addresses, path, sha256, timeout=30):
             os.replace(partial, path)
             return path
         except (OSError, http.client.HTTPException) as error:  # urllib's errors are OSErrors
+            if isinstance(error, PermissionError) or getattr(error, "errno", None) in (errno.ENOSPC, errno.EROFS):
+                raise DataError(
+                    f"{partial} cannot be written ({error}): make room, or set DATA_ROOT to another folder"
+                ) from error
             failures.append(f"  {address}\n      {error or type(error).__name__}")
         finally:
             partial.unlink(missing_ok=True)

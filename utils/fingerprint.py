@@ -6,6 +6,7 @@ Two runs with equal fingerprints would do the same; a change of a comment, a doc
 import ast
 import dataclasses
 import dis
+import enum
 import functools
 import hashlib
 import inspect
@@ -14,6 +15,7 @@ import os
 import textwrap
 import types
 
+import numpy as np
 import torch
 
 # packages whose functions a model's behaviour may hang on
@@ -28,7 +30,7 @@ def fingerprint(identity):
 def describe_model(model):
     """A module's own classes by their source, the settings of every submodule, and the weights that it starts from."""
     modules = list(model.named_modules())
-    own = {type(m).__name__: type(m) for _, m in modules if not is_foreign(type(m))}
+    own = by_name({type(m) for _, m in modules if not is_foreign(type(m))})
     saved = model.state_dict()
     constants = [  # buffers that no checkpoint holds, and whole numbers, whose norm says little
         (name, list(buffer.shape), content_of(buffer))
@@ -41,6 +43,15 @@ def describe_model(model):
         "parameters": digest([(name, list(p.shape), p.requires_grad) for name, p in model.named_parameters()]),
         "start": digest([(name, list(v.shape), size_of(v)) for name, v in saved.items()]),
         **({"constants": digest(constants)} if constants else {}),
+    }
+
+
+def by_name(classes):
+    """{name: class}; two classes of one name are told apart by the modules that they come from."""
+    names = [cls.__name__ for cls in classes]
+    return {
+        cls.__name__ if names.count(cls.__name__) == 1 else f"{cls.__module__}.{cls.__qualname__}": cls
+        for cls in classes
     }
 
 
@@ -80,8 +91,12 @@ def describe_scheduler(scheduler):
     if scheduler is None:
         return None
     moving = {"last_epoch", "_step_count", "_last_lr", "_get_lr_called_within_step", "_is_initial", "verbose"}
-    state = {k: plain(v) for k, v in scheduler.state_dict().items() if k not in moving | {"lr_lambdas"}}
+    state = {k: plain(v) for k, v in scheduler.state_dict().items() if k not in moving | {"lr_lambdas", "_schedulers"}}
+    own = {} if is_foreign(type(scheduler)) else {"source": digest(source_of(type(scheduler)))}
+    parts = [describe_scheduler(part) for part in getattr(scheduler, "_schedulers", [])]
     return {
+        **own,
+        **({"parts": parts} if parts else {}),
         "class": type(scheduler).__name__,
         "state": state,
         "functions": [describe(f) for f in getattr(scheduler, "lr_lambdas", [])],
@@ -89,22 +104,32 @@ def describe_scheduler(scheduler):
 
 
 def describe(value):
-    """Any value: plain ones as they are, functions by source, defaults and closure, tensors by content, data classes
-    field by field, others by class and settings.
+    """Any value: plain ones as they are, functions by source, defaults and closure, tensors and arrays by content,
+    modules with their weights, data classes field by field, others by class and settings.
     """
     if is_plain(value):
         return plain(value)
+    if isinstance(value, np.generic):
+        return describe(value.item())
+    if isinstance(value, np.ndarray):
+        numbers = value.dtype.kind in "biuf"
+        content = content_of(torch.from_numpy(value.copy())) if numbers else plain(value.tolist())
+        return ["array", list(value.shape), content]
     if isinstance(value, torch.Tensor):
         return ["tensor", list(value.shape), content_of(value)]
     if is_constant(value):  # a data class
         fields = {field.name: describe(getattr(value, field.name)) for field in dataclasses.fields(value)}
         return [type(value).__qualname__, fields]
+    if isinstance(value, enum.Enum):
+        return [type(value).__qualname__, value.name]
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if isinstance(value, functools.partial):
         return ["partial", describe(value.func), describe(list(value.args)), describe(value.keywords)]
     if isinstance(value, types.MethodType):
-        return ["method", describe(value.__func__), describe(value.__self__)]
+        owner = value.__self__
+        told = of_class(owner) if isinstance(owner, torch.nn.Module) else describe(owner)
+        return ["method", describe(value.__func__), told]
     if isinstance(value, types.FunctionType) and not is_foreign(value):
         closure = [describe(cell.cell_contents) for cell in value.__closure__ or ()]
         defaults = [describe(v) for v in (*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values())]
@@ -115,6 +140,13 @@ def describe(value):
         return {str(k): describe(v) for k, v in value.items()}
     if hasattr(value, "__qualname__"):  # a class, or a function of torch or of Python
         return digest(source_of(value)) if inspect.isclass(value) and not is_foreign(value) else value.__qualname__
+    if isinstance(value, torch.nn.Module):  # a loss with its options, a teacher with its weights
+        return ["module", type(value).__qualname__, describe_model(value)]
+    return of_class(value)
+
+
+def of_class(value):
+    """An object by its class and, where that is ours, its settings."""
     cls = type(value)
     return cls.__qualname__ if is_foreign(cls) else [cls.__qualname__, digest(source_of(cls)), settings(value)]
 
@@ -127,7 +159,9 @@ def settings(module):
         defaults = {k: p.default for k, p in inspect.signature(type(module).__init__).parameters.items()}
         found = {k: getattr(module, k) for k in defaults if hasattr(module, k) and k not in module._parameters}
         attributes = {k: v for k, v in found.items() if is_plain(v) or callable(v)}
-        return {k: describe(v) for k, v in attributes.items() if v is not defaults[k] and v != defaults[k]}
+        changed = {k: v for k, v in attributes.items() if v is not defaults[k] and v != defaults[k]}
+        # a module among the arguments is a part of the model, and described there
+        return {k: of_class(v) if isinstance(v, torch.nn.Module) else describe(v) for k, v in changed.items()}
     own = getattr(module, "__dict__", {})  # objects with slots have none
     attributes = {k: v for k, v in sorted(own.items()) if not k.startswith("_") and k != "training"}
     told = {k: v for k, v in attributes.items() if is_plain(v) or callable(v) or is_constant(v)}
@@ -135,13 +169,16 @@ def settings(module):
 
 
 def is_constant(value):
-    """Whether a value is a tensor or a data class: nothing plain, but what it holds decides what a model does."""
-    return isinstance(value, torch.Tensor) or (dataclasses.is_dataclass(value) and not isinstance(value, type))
+    """Whether a value is a tensor, an array or a data class: not plain, but what it holds decides what a model does."""
+    if isinstance(value, (torch.Tensor, np.ndarray, np.generic)):
+        return True
+    return dataclasses.is_dataclass(value) and not isinstance(value, type)
 
 
 def source_of(thing, seen=None, visited=None):
     """The code of a class or function and, by name, of everything of ours that it uses; comments do not count."""
     seen, visited = ({}, set()) if seen is None else (seen, visited)
+    thing = inspect.unwrap(thing)  # what a decorator stands in front of
     if id(thing) in visited:
         return seen
     visited.add(id(thing))
@@ -161,12 +198,13 @@ def source_of(thing, seen=None, visited=None):
         return seen
     seen[key] = code_of(thing)
     for name, used in globals_of(thing):
+        used = inspect.unwrap(used) if hasattr(used, "__wrapped__") else used
         if isinstance(used, types.FunctionType) or inspect.isclass(used):
             if used.__module__ == thing.__module__ or used.__module__.split(".")[0] in OURS:
                 source_of(used, seen, visited)
         elif used is not None and is_plain(used):
             seen[f"value {name}"] = json.dumps(plain(used))
-        elif isinstance(used, torch.Tensor):
+        elif is_constant(used) or isinstance(used, (torch.nn.Module, functools.partial)):
             seen[f"value {name}"] = json.dumps(describe(used))
     return seen
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from utils import shapes
 from utils.distributed import once_a_machine
@@ -204,7 +204,9 @@ def read_image(path, size=None):
     """
     try:
         image = ImageOps.exif_transpose(Image.open(path)).convert("RGB")  # phones store portraits lying down
-    except UnidentifiedImageError as error:
+    except (FileNotFoundError, PermissionError, IsADirectoryError):
+        raise
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:  # no image, half of one, or far too large
         raise DataError(f"{path} is not an image that can be read: save it as JPEG or PNG") from error
     if size is not None:
         image = ImageOps.fit(image, (size, size))

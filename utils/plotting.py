@@ -5,6 +5,7 @@ tell them apart.
 """
 
 import functools
+import itertools
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -52,9 +53,9 @@ def plot_histories(runs, data_name, splits=("train", "val")):
     `runs` maps a label to a Run of `fit`; `data_name` stands in the title.
     """
     figure, axes = plt.subplots(1, 2, figsize=(11, 4))
-    for colour, (label, run) in zip(COLOURS, runs.items()):
+    for colour, (label, run) in zip(itertools.cycle(COLOURS), runs.items()):
         history = run.history
-        for split, line in zip(splits, ("--", "-", ":")):
+        for split, line in zip(splits, itertools.cycle(("--", "-", ":", "-."))):
             options = dict(
                 color=colour,
                 linestyle=line,

@@ -112,7 +112,11 @@ class Progress:
         if self.bar is not None:
             self.bar.close()
         done = len(self.run.history["epoch"])
-        again = " Run the cell again to go on from there." if self.run.path is not None and done else ""
+        again = (
+            " Run this cell again to go on from there, after the one that builds the model."
+            if self.run.path is not None and done
+            else ""
+        )
         say(f"Interrupted after {done} finished epoch{'s' * (done != 1)} of {self.run.epochs}.{again}")
 
 

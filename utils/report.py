@@ -10,6 +10,7 @@ from pathlib import Path
 from utils.checkpoint import checkpoint_dir, session_in_words, shown
 from utils.device import current_scale
 from utils.distributed import is_first
+from utils.files import written_whole
 from utils.fingerprint import fingerprint
 
 
@@ -64,8 +65,9 @@ def report(notebook, metric, data, split, reproduction, rows, table=None):
     complete = all(run.finished for row in rows for _, run in row["runs"])
     if content["scale"] != "quick" and complete and is_first():
         path = results_path(notebook, content["scale"], table)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        text = json.dumps(content, indent=1) + "\n"
+        with written_whole(path) as file:
+            file.write(text.encode())
         print(f"Kept in {shown(path)}")
     return Report(content)
 
@@ -76,7 +78,7 @@ def as_row(what, paper, reproduction, runs):
         "what": what,
         "paper": paper,
         "reproduction": reproduction,
-        "ours": [round(value, 4) for value, _ in runs],
+        "ours": [round(float(value), 4) for value, _ in runs],
         "seeds": [run.identity["seed"] for _, run in runs],
         "epochs": sorted({run.history["epoch"][-1] for _, run in runs}),
         "minutes": [round(run.minutes, 2) for _, run in runs],

@@ -184,6 +184,8 @@ def fit(
     progress = Progress(run, train_loader, evaluate_on, lines)
     progress.replay()
     if run.finished:
+        for loader in (train_loader, *evaluate_on.values()):
+            loader.epoch = epochs  # as the training left them: cells that draw from them see the same in a rerun
         model.eval()
         return run
     parallel = in_parallel(model, sync_batchnorm)

@@ -88,6 +88,8 @@ def memory():
             return None, None
     try:
         limit, used = (int(Path(f"/sys/fs/cgroup/memory.{name}").read_text()) for name in ("max", "current"))
+        stat = dict(line.split() for line in Path("/sys/fs/cgroup/memory.stat").read_text().splitlines())
+        used -= int(stat["inactive_file"])  # files that were read: the system gives their memory back
         return min(free, limit - used), min(total, limit)
-    except (OSError, ValueError):  # "max": no limit
+    except (OSError, ValueError, KeyError):  # "max": no limit
         return free, total
