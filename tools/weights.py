@@ -7,7 +7,8 @@ from utils.checkpoint import checkpoint_dir, load_file, save_file
 from utils.images import load_cifar10
 
 KEPT = {  # what a notebook saved, and where it is kept
-    "ResNet/resnet20-weights.pt": "architectures/resnet/weights/resnet20_cifar10.pt",
+    # not ResNet/resnet20-weights.pt: the training of architectures/resnet/ResNet.ipynb began from the weights that are
+    # kept already, and its numbers are theirs
     "Attention/multi30k-weights.pt": "attention/weights/multi30k.pt",
     "VAE/vae2d-weights.pt": "architectures/vae/weights/vae2d_mnist.pt",
     "UNet/unet-weights.pt": "architectures/unet/weights/unet_isbi2012.pt",

@@ -85,8 +85,9 @@ class BasicBlock(nn.Module):
 class Bottleneck(nn.Module):
     """1x1 down to `channels`, 3x3, 1x1 up to 4 * `channels`, and the shortcut around them (Fig. 5, right).
 
-    (B, in_channels, H, W) -> (B, 4 * channels, ceil(H / stride), ceil(W / stride)). The paper strides in the first
-    1x1 (`stride_in_1x1=True`); the default is the 3x3, as in torchvision, which costs more and is more accurate.
+    (B, in_channels, H, W) -> (B, 4 * channels, ceil(H / stride), ceil(W / stride)). The authors' models stride
+    in the first 1x1 (`stride_in_1x1=True`); the default is the 3x3, as in torchvision, which costs more and is more
+    accurate.
     """
 
     expansion = 4
@@ -124,7 +125,7 @@ class ResNet(nn.Module):
     stem           "imagenet": 7x7 convolution, then 3x3 max pooling, each of stride 2; "cifar": one 3x3 convolution
     shortcut       "A": zero padding, no parameters; "B": projection where the shape changes;
                    "C": projection everywhere; None: no shortcut, a plain network
-    stride_in_1x1  where a Bottleneck strides: True as in the paper, False as in torchvision
+    stride_in_1x1  where a Bottleneck strides: True as in the authors' models, False as in torchvision
 
     Raises ValueError for an unknown shortcut or stem, for `layers` and `widths` of different lengths, and in
     `forward` for anything but 3-channel images with sides of at least the net's total stride (32 pixels for the
