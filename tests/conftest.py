@@ -36,7 +36,7 @@ def repository_copy(tmp_path_factory):
         if (ROOT / name).is_file():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, target / name)
-    identity = ["-c", "user.name=test", "-c", "user.email=test@example.org"]
+    identity = ["-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false"]
     commit = [*identity, "commit", "-q", "--allow-empty", "-m", "copy"]
     for command in (["init", "-q"], commit, ["add", "-A"], commit):  # two commits: a shallow clone has one of them
         subprocess.run(["git", *command], cwd=target, check=True)

@@ -1,11 +1,15 @@
 """What the tests of several models measure."""
 
 import sys
+from collections import Counter
+from pathlib import Path
 
 import pytest
 import torch
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
+
+from utils.images import read_image
 
 
 def count(module):
@@ -139,3 +143,57 @@ def assert_kept_net_loads(load, build, settings, x, tmp_path, monkeypatch):
     assert about == dict(settings=settings, threshold=0.3) and not kept.training
     net.load_state_dict(state)  # rounded in the same way
     torch.testing.assert_close(kept(x), net.eval()(x), rtol=0, atol=0)
+
+
+def ran(model, *inputs):
+    """How often each kind of layer runs in one forward pass in training mode: {"Conv2d": 5, "ReLU": 7, …}."""
+    found, layers = Counter(), [module for module in model.train().modules() if not list(module.children())]
+    hooks = [layer.register_forward_hook(lambda layer, *_: found.update([type(layer).__name__])) for layer in layers]
+    model(*inputs)
+    for hook in hooks:
+        hook.remove()
+    return dict(found)
+
+
+def assert_he_initialised(model, fan, slope=0.0):
+    """Weights of convolutions have the variance 2 / (1 + slope²) / n, n inputs (`fan` "in") or outputs ("out")."""
+    for layer in model.modules():
+        if isinstance(layer, torch.nn.Conv2d):
+            n = (layer.weight[0] if fan == "in" else layer.weight[:, 0]).numel()
+            close = 4 * (2 * layer.weight.numel()) ** -0.5  # four standard errors
+            assert layer.weight.std().item() == pytest.approx((2 / (1 + slope**2) / n) ** 0.5, rel=close), layer
+
+
+def assert_papers_response_norm(layer):
+    """`layer` is AlexNet's response normalisation with the published constants (section 3.3)."""
+    x = torch.randn(2, 9, 3, 3) * 20
+    nearby = torch.stack([x[:, max(0, i - 2) : i + 3].square().sum(1) for i in range(9)], dim=1)
+    torch.testing.assert_close(layer(x), x / (2 + 1e-4 * nearby) ** 0.75)
+
+
+def assert_knows_ten_images(load, least):
+    """Of the ten images that the repository keeps, one of each class, the net of `load` names at least `least`."""
+    paths = sorted((Path(__file__).parent.parent / "architectures" / "resnet" / "weights").glob("*.png"))
+    model, about = load()
+    images = torch.stack([read_image(path) for path in paths]).permute(0, 3, 1, 2).float()
+    if "size" in about:
+        images = F.interpolate(images, size=about["size"], mode="bilinear", antialias=True).round().clamp(0, 255)
+    mean, std = (torch.tensor(about[key]).view(3, 1, 1) for key in ("mean", "std"))
+    with torch.no_grad():
+        answers = model((images / 255 - mean) / std).argmax(1)
+    assert [path.stem.split("_")[1] for path in paths] == list(about["classes"])
+    assert (answers == torch.arange(10)).sum() >= least
+
+
+def assert_processes_share(build, monkeypatch):
+    """Two processes together serve every batch of the loader that `build` makes, each its own part of it."""
+
+    def served(rank, world):
+        monkeypatch.setattr("utils.distributed.rank_and_world", lambda: (rank, world))
+        return list(build())
+
+    whole, left, right = served(0, 1), served(0, 2), served(1, 2)
+    assert len(whole) == len(left) == len(right)
+    for batch, *parts in zip(whole, left, right):
+        for tensor, first, second in zip(batch, *parts):
+            assert torch.equal(tensor, torch.cat([first, second])) and len(first) < len(tensor)

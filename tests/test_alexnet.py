@@ -6,12 +6,15 @@ import torchvision
 from helpers import (
     assert_kept_model,
     assert_kept_net_loads,
+    assert_knows_ten_images,
     assert_overfits_one_batch,
+    assert_papers_response_norm,
     assert_same_outputs,
     assert_shapes,
     count,
     macs,
     on_meta,
+    ran,
 )
 
 from architectures.alexnet import alexnet as A
@@ -102,3 +105,37 @@ def test_a_kept_net_comes_with_what_a_user_needs(tmp_path, monkeypatch):
     settings = dict(num_classes=10, alpha=0.41, dropout=0.5)
     x = torch.randn(2, 3, 32, 32)
     assert_kept_net_loads(A.small_alexnet_cifar10, A.SmallAlexNet, settings, x, tmp_path, monkeypatch)
+
+
+def windows(model):
+    return [m.kernel_size for m in model.modules() if isinstance(m, torch.nn.MaxPool2d)]
+
+
+def test_switches_choose_the_layers_that_run():
+    x = torch.empty(2, 3, 227, 227, device="meta")
+    whole, bare = on_meta(A.AlexNet), on_meta(A.AlexNet, lrn=False, overlap=False, dropout=0.2)
+    layers = dict(Conv2d=5, ReLU=7, MaxPool2d=3, AdaptiveAvgPool2d=1, Linear=3, Dropout=2)
+    assert ran(whole, x) == {**layers, "LocalResponseNorm": 2} and ran(bare, x) == layers
+    assert windows(whole) == [3] * 3 and windows(bare) == [2] * 3  # 55, 27 and 13 pixels are halved alike by both
+    assert [m.p for m in bare.modules() if isinstance(m, torch.nn.Dropout)] == [0.2] * 2
+    order = [type(m).__name__ for m in whole.features][:4]
+    assert order == ["Conv2d", "ReLU", "LocalResponseNorm", "MaxPool2d"]  # section 3.5
+
+
+def test_switches_of_the_cifar_form():
+    x = torch.randn(2, 3, 32, 32)
+    tanh = A.alexnet_cifar(activation=torch.nn.Tanh, overlap=False, dropout=0.3)
+    assert ran(tanh, x) == dict(Conv2d=3, Tanh=3, MaxPool2d=3, LocalResponseNorm=2, Dropout=1, Linear=1)
+    assert windows(tanh) == [2] * 3 and windows(A.alexnet_cifar()) == [3] * 3 and tanh.classifier[0].p == 0.3
+
+
+def test_alexnets_constants():
+    for layer in on_meta(A.AlexNet).features:
+        if isinstance(layer, A.LocalResponseNorm):
+            assert_papers_response_norm(layer)
+    linear = [m for m in A.AlexNet(10).classifier if isinstance(m, torch.nn.Linear)]
+    assert [layer.bias.unique().tolist() for layer in linear] == [[1], [1], [0]]
+
+
+def test_the_kept_net_knows_ten_images():
+    assert_knows_ten_images(A.small_alexnet_cifar10, least=8)

@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 import transformers
-from helpers import count, on_meta, stirred
+from helpers import assert_processes_share, count, on_meta, ran, stirred
 from torch import nn
 from torch.nn import functional as F
 
@@ -324,6 +324,8 @@ def test_dropout_acts_where_it_is_asked_for():
         model = small(**options).train()
         assert torch.equal(model(tokens)[0], model(tokens)[0]) != differs
         assert torch.equal(model.eval()(tokens)[0], model(tokens)[0])
+    assert ran(small(), tokens)["Dropout"] == 1 + 2 * 2
+    assert ran(small(BertForSequenceClassification), tokens)["Dropout"] == 1 + 2 * 2 + 1
 
 
 def test_one_batch_is_overfitted():
@@ -411,6 +413,7 @@ def test_the_corruption_rule_has_its_statistics():
     )
     replaced = shown[(shown != 4) & (shown != truth)]
     assert len(replaced) / n == pytest.approx(0.1, abs=4 * math.sqrt(0.09 / n)) and replaced.min() >= 5
+    assert len(replaced.unique()) > 400 and replaced.float().mean().item() == pytest.approx(502, abs=45)
     spread = chosen.float().mean(dim=0)[allowed[0]]
     assert spread.std() < 1.5 * math.sqrt(0.15 * 0.85 / 400)  # every position alike
 
@@ -627,3 +630,10 @@ def test_published_weights_are_read(tmp_path, monkeypatch):
     monkeypatch.setattr(published, "published_file", lambda name: tmp_path / name)
     again = from_huggingface(published.load_published_weights(), num_heads=2)
     assert all(map(torch.equal, model.state_dict().values(), again.state_dict().values()))
+
+
+def test_processes_share_pairs_and_labelled_windows(monkeypatch):
+    hide = functools.partial(corrupt, mask_token=4, replacements=torch.arange(5, 400))
+    assert_processes_share(lambda: TextPairs(some_documents(), ENCODER, 16, 4, "cpu", hide, shuffle=True), monkeypatch)
+    documents = [list(range(100 * d, 100 * d + 5 * d)) for d in range(1, 7)]
+    assert_processes_share(lambda: LabelledWindows(documents, [0, 1] * 3, ENCODER, 12, 9, 4, "cpu"), monkeypatch)

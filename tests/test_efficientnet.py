@@ -6,6 +6,7 @@ import torchvision
 from helpers import (
     assert_exports,
     assert_kept_model,
+    assert_knows_ten_images,
     assert_overfits_one_batch,
     assert_same_training_step,
     assert_shapes,
@@ -220,3 +221,13 @@ def test_an_exported_network_is_equal(tmp_path):
 
 def test_the_kept_model(cifar10):
     assert_kept_model(E.efficientnet_cifar10, cifar10, accuracy=0.84)
+
+
+def test_dropouts():
+    assert [on_meta(E.efficientnet, f"b{i}").classifier[0].p for i in range(8)] == [
+        *(0.2, 0.2, 0.3, 0.3, 0.4, 0.4, 0.5, 0.5)
+    ]
+
+
+def test_the_kept_net_knows_ten_images():
+    assert_knows_ten_images(E.efficientnet_cifar10, least=8)

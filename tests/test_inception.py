@@ -5,14 +5,18 @@ import pytest
 import torch
 import torchvision
 from helpers import (
+    assert_he_initialised,
     assert_kept_model,
     assert_kept_net_loads,
+    assert_knows_ten_images,
     assert_overfits_one_batch,
+    assert_papers_response_norm,
     assert_same_outputs,
     assert_shapes,
     count,
     macs,
     on_meta,
+    ran,
 )
 from torch.nn import functional as F
 
@@ -161,3 +165,15 @@ def test_a_module_is_drawn_from_its_layers(reduce, layers, out):
     assert len(boxes) == layers + 2  # the input and the output
     assert f"concatenate: {out} channels, 7 × 7" in [text.get_text() for text in axis.texts]
     plt.close()
+
+
+def test_googlenets_response_normalisation():
+    model = I.GoogLeNet(10, aux_logits=False)
+    for layer in (model.norm1, model.norm2):
+        assert_papers_response_norm(layer)
+    assert ran(model, torch.randn(1, 3, 32, 32))["LocalResponseNorm"] == 2
+    assert_he_initialised(model, "in")
+
+
+def test_the_kept_net_knows_ten_images():
+    assert_knows_ten_images(I.inception_cifar10, least=8)

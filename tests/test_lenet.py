@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from helpers import assert_overfits_one_batch, assert_shapes, count, on_meta
+from helpers import assert_overfits_one_batch, assert_shapes, count, on_meta, ran
 from torch.nn import functional as F
 
 from architectures.lenet import lenet as L
@@ -76,3 +76,36 @@ def test_shapes_and_images_that_do_not_fit():
 
 def test_it_can_be_counted_without_memory():
     assert count(on_meta(L.LeNet5)) == 60_000
+
+
+def test_lenet_of_1998_by_hand():
+    torch.manual_seed(0)
+    model, x = L.LeNet5(), torch.randn(2, 1, 32, 32)
+
+    def squash(a):
+        return 1.7159 * torch.tanh(2 * a / 3)
+
+    def halved(layer, x):
+        four = x[..., ::2, ::2] + x[..., ::2, 1::2] + x[..., 1::2, ::2] + x[..., 1::2, 1::2]
+        return layer.coefficient * four + layer.bias
+
+    h = squash(halved(model.s2, squash(model.c1(x))))
+    h = squash(halved(model.s4, squash(model.c3(h))))
+    h = squash(model.f6(squash(model.c5(h)).flatten(1)))
+    torch.testing.assert_close(model(x), (h[:, None] - L.digit_codes()).square().sum(2))
+
+
+def test_lenet_starts_as_appendix_a_says():
+    torch.manual_seed(0)
+    model = L.LeNet5()
+    kernels = zip(model.c3.weight.split([len(maps) for maps in L.C3_TABLE]), (25 * len(maps) for maps in L.C3_TABLE))
+    layers = [(model.c1.weight, 25), (model.c5.weight, 400), (model.f6.weight, 120), *kernels]
+    for weight, inputs in layers:
+        assert 0.8 < weight.abs().max().item() * inputs / 2.4 <= 1.0001
+    assert not any(layer.bias.any() for layer in (model.c1, model.c3, model.c5, model.f6))
+
+
+def test_the_modern_form_has_these_layers():
+    x = torch.randn(1, 1, 32, 32)
+    assert ran(L.lenet5_modern(), x) == dict(Conv2d=3, Tanh=4, AvgPool2d=2, Linear=2)
+    assert ran(L.lenet5_modern(activation=torch.nn.ReLU), x) == dict(Conv2d=3, ReLU=4, AvgPool2d=2, Linear=2)

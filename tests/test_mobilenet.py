@@ -5,7 +5,9 @@ import torch
 import torchvision
 from helpers import (
     assert_exports,
+    assert_he_initialised,
     assert_kept_model,
+    assert_knows_ten_images,
     assert_overfits_one_batch,
     assert_same_outputs,
     assert_same_training_step,
@@ -13,6 +15,7 @@ from helpers import (
     count,
     macs,
     on_meta,
+    ran,
     stirred,
 )
 from torch import nn
@@ -232,3 +235,26 @@ def test_a_quantised_net_is_kept_as_bytes():
 
 def test_the_kept_model(cifar10):
     assert_kept_model(M.mobilenet_cifar10, cifar10, accuracy=0.87)
+
+
+def test_v1_has_a_norm_and_a_relu_after_every_convolution():
+    x = torch.empty(2, 3, 32, 32, device="meta")
+    for separable, n in ((True, 27), (False, 14)):
+        expected = dict(Conv2d=n, BatchNorm2d=n, ReLU=n, AdaptiveAvgPool2d=1, Linear=1)
+        assert ran(on_meta(M.MobileNetV1, 10, separable=separable), x) == expected
+
+
+def test_mobilenets_start_with_he():
+    torch.manual_seed(0)
+    for build in (M.MobileNetV1, M.MobileNetV2):
+        assert_he_initialised(build(10, 0.25), "out")
+
+
+def test_a_convolutions_own_bias_is_folded_too():
+    torch.manual_seed(0)
+    pair, x = stirred(nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))).eval(), torch.randn(2, 3, 5, 5)
+    torch.testing.assert_close(Q.folded(pair)(x), pair(x), rtol=1e-4, atol=1e-5)
+
+
+def test_the_kept_net_knows_ten_images():
+    assert_knows_ten_images(M.mobilenet_cifar10, least=8)

@@ -16,8 +16,9 @@ import pytest
 from nbclient.exceptions import CellExecutionError
 from PIL import Image
 
-from tools import notebooks, repository
+from tools import notebooks, repository, weights
 from tools.new import NOT_TRAINED, TO_WRITE
+from utils.checkpoint import load_file, save_file
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = repository.files(".ipynb")
@@ -296,3 +297,31 @@ def test_make_execute_does_not_store_a_quick_run(repository_copy):
     assert "--scale cpu" in planned() and "--scale gpu" in planned("SCALE=gpu")
     with pytest.raises(ValueError, match="cpu, gpu or paper"):
         notebooks.execute("resnet/ResNet.ipynb", "quick")
+
+
+def test_a_stale_cell_is_found_and_refreshed(tmp_path, monkeypatch, capsys):
+    path = tmp_path / "n.ipynb"
+    (tmp_path / "m.py").write_text("def f(a):\n    return a\n")
+    stale, own = "# %load -s f m.py\ndef f(a):\n    return 2 * a", "x = 1"
+    cells = [nbformat.v4.new_code_cell(source) for source in (stale, own)]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    monkeypatch.setattr(notebooks, "ROOT", tmp_path)
+    monkeypatch.setattr(notebooks, "files", lambda *_: [path])
+    before = path.read_bytes()
+    assert notebooks.sync(check=True) == 1 and path.read_bytes() == before
+    assert capsys.readouterr().out == "n.ipynb: differs from its source: # %load -s f m.py\n"
+    assert notebooks.sync() == 0 and "refreshed" in capsys.readouterr().out
+    sources = [cell.source for cell in nbformat.read(path, as_version=4).cells]
+    assert sources == [stale.replace("2 * a", "a"), own] and notebooks.sync(check=True) == 0
+
+
+def test_keep_takes_over_what_a_notebook_saved(tmp_path, monkeypatch, capsys):
+    assert not [kept for kept in weights.KEPT.values() if not (weights.ROOT / kept).is_file()]
+    monkeypatch.setattr(weights, "ROOT", tmp_path)
+    monkeypatch.setenv("CHECKPOINT_DIR", str(tmp_path / "checkpoints"))
+    with pytest.raises(FileNotFoundError, match="no notebook has saved weights at scale gpu"):
+        weights.keep("gpu")
+    save_file({"made": "a T4", "x": 1}, tmp_path / "checkpoints" / "gpu" / "VGG" / "vgg16-weights.pt")
+    assert weights.keep("gpu") == 0 and "vgg16_cifar10.pt: trained on a T4" in capsys.readouterr().out
+    kept = tmp_path / "architectures" / "vgg" / "weights" / "vgg16_cifar10.pt"
+    assert load_file(kept) == {"made": "a T4", "x": 1}

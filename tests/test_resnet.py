@@ -3,7 +3,7 @@
 import pytest
 import torch
 import torchvision
-from helpers import count, macs, on_meta
+from helpers import assert_he_initialised, count, macs, on_meta
 
 from architectures.resnet import resnet as R
 from utils.images import read_image
@@ -274,3 +274,8 @@ def test_the_kept_weights_reach_their_stated_accuracy(cifar10):
     assert accuracy == pytest.approx(
         about["test_accuracy"], abs=3e-4
     )  # up to three images, for another chip's rounding
+
+
+def test_resnet_starts_with_he():
+    torch.manual_seed(0)
+    assert_he_initialised(R.cifar_resnet(8), "out")

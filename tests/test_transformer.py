@@ -5,7 +5,7 @@ import math
 
 import pytest
 import torch
-from helpers import assert_causal, count, on_meta
+from helpers import assert_causal, count, on_meta, ran
 from torch import nn
 
 from architectures.transformer import transformer as T
@@ -134,11 +134,12 @@ def test_nowhere_to_look_gives_zeros_not_nan(fused):
     assert query.grad.isfinite().all()
 
 
-def test_dropout_acts_on_the_weights_while_training():
-    attention = T.MultiHeadAttention(8, 2, dropout=0.5, fused=False)
-    x = torch.randn(2, 5, 8)
-    assert torch.equal(attention.eval()(x, x, x), attention(x, x, x))
-    assert not torch.equal(attention.train()(x, x, x), attention(x, x, x))
+@pytest.mark.parametrize("fused", [False, True])
+def test_dropout_acts_on_the_weights_while_training(fused):
+    attention, x = T.MultiHeadAttention(8, 2, dropout=0.5, fused=fused), torch.randn(2, 5, 8)
+    for mask in (None, torch.ones(5, 5, dtype=torch.bool).tril()):
+        assert torch.equal(attention.eval()(x, x, x, mask), attention(x, x, x, mask))
+        assert not torch.equal(attention.train()(x, x, x, mask), attention(x, x, x, mask))
 
 
 @pytest.mark.parametrize("fused", [False, True])
@@ -370,3 +371,25 @@ def test_sentences_of_a_batch_do_not_meet():
 def test_bad_input(problem, what):
     with pytest.raises(ValueError, match=what):
         problem()
+
+
+def test_dropout_acts_on_embeddings_and_in_every_sublayer():
+    sizes = dict(d_model=16, num_heads=4, num_layers=2, d_ff=32, share="none")
+    tokens = torch.randint(3, 11, (1, 5))
+    assert ran(T.Transformer(11, 11, **sizes), tokens, tokens)["Dropout"] == 2 + 2 * 3 + 2 * 4  # as in section 5.4
+    for build, p in ((T.transformer_base, 0.1), (T.transformer_big, 0.3)):  # Table 3
+        parts = list(on_meta(build, num_layers=1).modules())
+        assert {part.p for part in parts if isinstance(part, nn.Dropout)} == {p}
+        assert {part.dropout for part in parts if isinstance(part, T.MultiHeadAttention)} == {p}
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_without_the_scale_scores_are_the_root_of_d_k_larger(fused):
+    torch.manual_seed(0)
+    scaled, plain = (T.MultiHeadAttention(8, 2, fused=fused, scaled=scaled) for scaled in (True, False))
+    x = torch.randn(2, 5, 8)
+    plain.load_state_dict(scaled.state_dict())
+    with torch.no_grad():
+        for parameter in scaled.w_q.parameters():
+            parameter.mul_(2)  # √d_k
+        torch.testing.assert_close(plain(x, x, x), scaled(x, x, x))

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from helpers import assert_kept_net_loads, count, on_meta
+from helpers import assert_kept_net_loads, count, on_meta, ran
 from PIL import Image
 from torch import nn
 from torch.nn import functional as F
@@ -580,3 +580,21 @@ def test_the_kept_net_comes_with_what_a_user_needs(tmp_path, monkeypatch):
     settings = dict(base_width=2, depth=2, padding=True, batch_norm=True)
     assert_kept_net_loads(U.unet_isbi2012, U.UNet, settings, torch.randn(1, 1, 16, 16), tmp_path, monkeypatch)
     assert count(on_meta(U.UNet, base_width=16, depth=3, padding=True, batch_norm=True)) * 2 < 2e6  # bytes, in float16
+
+
+@pytest.mark.parametrize("norm", [False, True])
+def test_each_layer_runs_once(norm):
+    model, x = on_meta(U.UNet, base_width=1, padding=True, batch_norm=norm), torch.empty(2, 1, 16, 16, device="meta")
+    expected = dict(Conv2d=19, ReLU=18, ConvTranspose2d=4, Dropout=1)
+    assert ran(model, x) == (expected | dict(BatchNorm2d=18) if norm else expected)
+
+
+@pytest.mark.real_data
+def test_the_kept_net_finds_membranes():
+    if not (data_root() / "isbi2012").is_dir():
+        pytest.skip(f"real ISBI-2012 is not under {data_root()}")
+    model, about = U.unet_isbi2012()
+    images, masks = S.load_isbi2012().val
+    x = (images[:1, None] / 255 - about["mean"]) / about["std"]
+    wrong = (U.predict(model, x)[:, 1] > 0.5) != masks[:1].bool()
+    assert wrong.float().mean() < 0.1

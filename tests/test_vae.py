@@ -4,14 +4,15 @@ import math
 
 import pytest
 import torch
-from helpers import count, on_meta
+from helpers import count, on_meta, ran
 from torch import distributions as D
 from torch import nn
 from torch.nn import functional as F
 
 from architectures.vae import vae as V
 from architectures.vae.digits import DigitLoader
-from utils.images import load_shapes
+from utils.files import data_root
+from utils.images import load_mnist, load_shapes
 
 
 @pytest.mark.parametrize(
@@ -303,3 +304,18 @@ def test_the_kept_model():
     digits = model.decode(torch.randn(3, 2))
     assert digits.shape == (3, 784) and 0 <= digits.min() and digits.max() <= 1
     assert F.mse_loss(digits, digits.round()) < 0.1  # strokes, not noise
+
+
+def test_one_hidden_layer_of_tanh_each_way():
+    assert ran(V.VAE(2, 4), torch.rand(3, 784)) == dict(Linear=4, Tanh=2)
+
+
+@pytest.mark.real_data
+def test_the_kept_model_reaches_its_bound():
+    if not (data_root() / "MNIST" / "raw").is_dir():
+        pytest.skip(f"real MNIST is not under {data_root()}")
+    model, about = V.vae2d_mnist()
+    pixels, _ = next(iter(DigitLoader(load_mnist(), "test", 10_000, "cpu", about["binarisation"])))
+    with torch.no_grad():
+        bound = -model(pixels)[0].mean().item()
+    assert bound == pytest.approx(about["test_bound"], abs=0.5)

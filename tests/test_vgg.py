@@ -4,14 +4,18 @@ import pytest
 import torch
 import torchvision
 from helpers import (
+    assert_he_initialised,
     assert_kept_model,
     assert_kept_net_loads,
+    assert_knows_ten_images,
     assert_overfits_one_batch,
+    assert_papers_response_norm,
     assert_same_outputs,
     assert_shapes,
     count,
     macs,
     on_meta,
+    ran,
 )
 
 from architectures.vgg import vgg as V
@@ -108,3 +112,22 @@ def test_a_kept_net_comes_with_what_a_user_needs(tmp_path, monkeypatch):
     stages = zip((2, 2, 3, 3, 3), (32, 64, 128, 80, 80))
     layers = [part for number, width in stages for part in [width] * number + ["pool"]]
     assert 2 * count(on_meta(V.VGG, layers, 10, batch_norm=True, head="small")) < 2e6  # bytes, in float16
+
+
+def test_the_response_normalisation_of_column_a_lrn():
+    assert_papers_response_norm(V.VGG("A-LRN", 10, head="small").features[2])
+
+
+def test_every_convolution_has_its_relu():
+    x = torch.empty(1, 3, 32, 32, device="meta")
+    expected = dict(Conv2d=13, ReLU=15, MaxPool2d=5, AdaptiveAvgPool2d=1, Linear=3, Dropout=2)
+    assert ran(on_meta(V.VGG, "C"), x) == expected
+
+
+def test_vgg_starts_with_he():
+    torch.manual_seed(0)
+    assert_he_initialised(V.vgg11(10, head="small"), "out")
+
+
+def test_the_kept_net_knows_ten_images():
+    assert_knows_ten_images(V.vgg16_cifar10, least=8)

@@ -5,7 +5,16 @@ import math
 import pytest
 import torch
 import torchvision
-from helpers import assert_kept_net_loads, assert_overfits_one_batch, count, macs, on_meta, stirred
+from helpers import (
+    assert_kept_net_loads,
+    assert_knows_ten_images,
+    assert_overfits_one_batch,
+    count,
+    macs,
+    on_meta,
+    ran,
+    stirred,
+)
 from torch.nn import functional as F
 from torchvision.models.vision_transformer import VisionTransformer as Torchvision
 
@@ -212,6 +221,7 @@ def test_dropout_acts_in_training_alone():
         assert not torch.equal(model.train()(x), model(x))
     once = tiny(attention_dropout=0.5).train()
     assert not torch.equal(once(x), once(x))
+    assert ran(tiny(), x)["Dropout"] == 1 + 2 * 3
 
 
 # Attention
@@ -364,3 +374,7 @@ def test_processes_share_a_strong_batch(tiny_shapes, monkeypatch):
     for one, two, both in zip(*parts, whole):
         torch.testing.assert_close(torch.cat([one[0], two[0]]), both[0])
         assert torch.equal(torch.cat([one[1], two[1]]), both[1])
+
+
+def test_the_kept_net_knows_ten_images():
+    assert_knows_ten_images(V.vit_cifar10, least=8)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 import torchvision
-from helpers import assert_kept_net_loads, count, macs, on_meta
+from helpers import assert_he_initialised, assert_kept_net_loads, count, macs, on_meta, ran
 from PIL import Image
 from torch import nn
 
@@ -819,3 +819,29 @@ def test_processes_share_a_batch(monkeypatch):
 def test_the_kept_net_comes_with_what_a_user_needs(tmp_path, monkeypatch):
     settings = dict(num_classes=3, width=2)
     assert_kept_net_loads(Y.yolo_bccd, Y.SmallYOLO, settings, torch.randn(1, 3, 32, 32), tmp_path, monkeypatch)
+
+
+def test_activations_and_initialisation():
+    torch.manual_seed(0)
+    whole = dict(Conv2d=24, LeakyReLU=25, MaxPool2d=4, Flatten=1, Linear=2, Dropout=1)
+    assert ran(on_meta(Y.YOLOv1), torch.empty(1, 3, 448, 448, device="meta")) == whole
+    small = Y.SmallYOLO(3, width=8)
+    assert ran(small, torch.randn(2, 3, 32, 32)) == dict(Conv2d=15, BatchNorm2d=14, LeakyReLU=14)
+    assert {m.negative_slope for m in small.modules() if isinstance(m, nn.LeakyReLU)} == {0.1}
+    assert_he_initialised(small.backbone, "in", slope=0.1)
+    assert small.head.weight.std().item() == pytest.approx(0.01, rel=0.1)
+
+
+@pytest.mark.real_data
+def test_the_kept_net_finds_blood_cells():
+    if not (data_root() / "BCCD").is_dir():
+        pytest.skip(f"real BCCD is not under {data_root()}")
+    model, about = Y.yolo_bccd()
+    data = D.load_bccd(about["size"])
+    assert [*data.classes, *data.mean, *data.std] == [*about["classes"], *about["mean"], *about["std"]]
+    images, boxes, labels = next(iter(D.BoxLoader(data, "test", 24, "cpu")))
+    with torch.no_grad():
+        found = Y.detect(model(images), threshold=0.01)
+    truths = [(own[kinds >= 0], kinds[kinds >= 0]) for own, kinds in zip(boxes, labels)]
+    mean, _ = Y.mean_average_precision(found, truths, 3)
+    assert mean > 0.75
