@@ -1,10 +1,7 @@
-"""The trained models that the repository keeps, and ten images to try them on."""
-
-from PIL import Image
+"""The trained models that the repository keeps."""
 
 from tools.repository import ROOT
 from utils.checkpoint import checkpoint_dir, load_file, save_file
-from utils.images import load_cifar10
 
 KEPT = {  # what a notebook saved, and where it is kept
     # not ResNet/resnet20-weights.pt: the training of architectures/resnet/ResNet.ipynb began from the weights that are
@@ -33,14 +30,4 @@ def keep(scale):
             content = load_file(path)
             save_file(content, kept)
             print(f"{kept.relative_to(ROOT)}: trained on {content['made']}")
-            if kept.name == "resnet20_cifar10.pt":
-                keep_images(kept.parent)
     return 0
-
-
-def keep_images(folder):
-    """The first test image of each class of CIFAR-10, beside the net that is to recognise it."""
-    data = load_cifar10()
-    for label, name in enumerate(data.classes):
-        first = data.test.images[data.test.labels == label][0]
-        Image.fromarray(first.numpy()).save(folder / f"{label}_{name}.png")
