@@ -27,6 +27,7 @@ from tools.repository import ROOT, files
 from utils import training
 from utils.checkpoint import Run
 from utils.device import choose_precision
+from utils.fingerprint import fingerprint
 from utils.loader import ImageLoader
 from utils.progress import in_words
 
@@ -137,12 +138,15 @@ def on_two_batches(real_iterator):
 
 def counting(real_fit, trainings):
     """A stand-in for `fit` with the same arguments that appends what a training costs to `trainings`."""
-    signature = inspect.signature(real_fit)
+    signature, finished = inspect.signature(real_fit), []
 
     def fit(*args, **options):
         bound = signature.bind(*args, **options)
         bound.apply_defaults()
         given = SimpleNamespace(**bound.arguments)
+        identity = training.identify(
+            **{name: getattr(given, name) for name in inspect.signature(training.identify).parameters}
+        )
         batch = next(iter(given.train_loader))
         few = [part[:EXAMPLES] for part in batch]
         given.model.to(given.device).train()
@@ -156,20 +160,19 @@ def counting(real_fit, trainings):
         step_flops = whole.get_total_flops() * len(batch[0]) / len(few[0])
         evaluated = given.epochs * sum(loader.count for loader in given.evaluate_on.values())
         evaluation_flops = forward.get_total_flops() * evaluated / len(few[0])
-        trainings.append(
-            {
-                "name": given.checkpoint,
-                "steps": steps,
-                "step_flops": step_flops,
-                "step_launches": launches.count,  # the optimiser's few, for all weights together, are left out
-                "evaluation_flops": evaluation_flops,
-                "evaluation_launches": forward_launches * given.epochs * sum(map(len, given.evaluate_on.values())),
-                "flops": steps * step_flops + evaluation_flops,
-            }
-        )
-        identity = training.identify(
-            **{name: getattr(given, name) for name in inspect.signature(training.identify).parameters}
-        )
+        counted = {
+            "name": given.checkpoint,
+            "steps": steps,
+            "step_flops": step_flops,
+            "step_launches": launches.count,  # the optimiser's few, for all weights together, are left out
+            "evaluation_flops": evaluation_flops,
+            "evaluation_launches": forward_launches * given.epochs * sum(map(len, given.evaluate_on.values())),
+            "flops": steps * step_flops + evaluation_flops,
+        }
+        key = given.checkpoint and (given.checkpoint, fingerprint(identity))
+        if key is None or key not in finished:  # the real `fit` finds a finished training again
+            finished.append(key)
+            trainings.append(counted)
         dtype = choose_precision(given.device)[0]
         run = Run(None, identity, given.epochs, given.device, dtype, given.keep, model=given.model)
         means = {"loss": loss.item(), **{name: float(value) / float(examples) for name, value in sums.items()}}
