@@ -2,6 +2,9 @@
 
 import nbformat
 import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
 
 from tools import cost
 
@@ -16,10 +19,16 @@ model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3072, 10))
 before = model[1].weight.clone()
 optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
 loaders = [ImageLoader(data, split, 32, "cpu", shuffle=split == "train") for split in ("train", "val")]
-run = fit(model, loaders[0], optimizer, None, 5, "cpu", {"val": loaders[1]}, checkpoint="T/linear")
+def score(model):
+    return {"val_margin": 2.5}
+run = fit(model, loaders[0], optimizer, None, 5, "cpu", {"val": loaders[1]}, checkpoint="T/linear", score=score)
 """,
     "raise RuntimeError('a result that only a real training has')",
-    "assert torch.equal(before, model[1].weight) and run.finished and len(run.history['val_accuracy']) == 5",
+    """
+same = torch.equal(before, model[1].weight)
+lengths = len(run.history["val_accuracy"]), run.history["val_margin"]
+open("after.txt", "w").write(f"{same} {run.finished} {model.training} {lengths}")
+""",
     "again = [fit(model, loaders[0], optimizer, None, 2, 'cpu', {}, checkpoint='T/again') for _ in range(2)]",
     """
 from utils.training import evaluate
@@ -56,6 +65,38 @@ def test_the_arithmetic_of_each_training(counted):
     assert first["step_flops"] == 2 * 2 * 3072 * 10 * 32
     assert first["evaluation_flops"] == 5 * 100 * 2 * 3072 * 10
     assert second["evaluation_flops"] == 0 and first["step_launches"] >= 5
+
+
+@pytest.mark.parametrize(
+    ("layer", "forward"),
+    [
+        (nn.Conv2d(16, 16, 3, padding=1, groups=16), 2 * 64 * 16 * 9),
+        (nn.Conv2d(16, 32, 3, padding=1, groups=2, stride=2), 2 * 16 * 32 * 8 * 9),
+        (nn.Conv2d(16, 32, 1), 2 * 64 * 16 * 32),
+        (nn.ConvTranspose2d(16, 8, 2, stride=2), 2 * 64 * 16 * 8 * 4),
+    ],
+)
+def test_the_backward_pass_of_a_convolution_is_twice_the_forward_one_with_groups_too(layer, forward):
+    with cost.counter() as whole:
+        layer(torch.ones(3, 16, 8, 8, requires_grad=True)).sum().backward()
+    assert whole.get_total_flops() == 3 * (3 * forward)
+    with cost.counter() as whole:  # the images need no gradient
+        layer(torch.ones(3, 16, 8, 8)).sum().backward()
+    assert whole.get_total_flops() == 3 * (2 * forward)
+
+
+def test_attention_counts_on_a_cpu_too():
+    q = torch.ones(2, 4, 64, 16, requires_grad=True)
+    with cost.counter() as forward:
+        F.scaled_dot_product_attention(q, q, q)
+    assert forward.get_total_flops() == 2 * (2 * 2 * 4 * 64 * 64 * 16)  # Q Kᵀ, and weights · V
+    with cost.counter() as whole:
+        F.scaled_dot_product_attention(q, q, q).sum().backward()
+    assert whole.get_total_flops() == 7 * (2 * 2 * 4 * 64 * 64 * 16)  # the backward pass computes Q Kᵀ once more
+
+
+def test_the_weights_stay_and_the_history_has_every_name(folder, counted):
+    assert (folder / "after.txt").read_text() == f"True True False {(5, [2.5] * 5)}"
 
 
 def test_what_is_evaluated_between_trainings_sees_one_or_two_batches(folder, counted):

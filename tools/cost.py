@@ -1,10 +1,11 @@
 """What the trainings of a notebook cost at a scale: counted, without training. `make cost` prints it as a table.
 
-The notebook's code cells run here, on the CPU, with a `fit` in place of the real one that takes the first few examples
-of the training, counts the arithmetic of one forward and backward pass on them and the operations that torch launches,
-and returns a run whose history is made up, so that the cells after it go on. `evaluate` sees one batch, and any other
-loop over images that are not shuffled sees two, since scores mean nothing here. Times on a GPU are calculated from
-these counts, and never measured: an operation cannot be faster than its launch, nor a step than its arithmetic.
+The notebook's code cells run here, on the CPU, with a `fit` in place of the real one that takes the first few
+examples of the training, counts the arithmetic of one forward and backward pass on them and the operations that torch
+launches, and returns a run whose history is made up, so that the cells after it go on. A `score` is asked once,
+`evaluate` sees one batch, and any other loop over images that are not shuffled sees two, since scores mean nothing
+here. Times on a GPU are calculated from these counts, and never measured: an operation cannot be faster than its
+launch, nor a step than its arithmetic.
 """
 
 import inspect
@@ -18,8 +19,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import nbformat
+import torch
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import FlopCounterMode, conv_flop_count, sdpa_backward_flop_count, sdpa_flop_count
 
 from tools.launch import new_shell
 from tools.notebooks import locate
@@ -27,7 +29,7 @@ from tools.repository import ROOT, files
 from utils import training
 from utils.checkpoint import Run
 from utils.device import choose_precision
-from utils.fingerprint import fingerprint
+from utils.fingerprint import describe, fingerprint
 from utils.loader import ImageLoader
 from utils.progress import in_words
 
@@ -37,6 +39,35 @@ GPUS = {  # FLOP/s that real steps reach in half precision, and seconds that lau
 }
 EXAMPLES = 4  # of a batch that are counted; arithmetic grows in proportion
 PATIENCE = 900  # seconds for a cell: what it does besides training, such as scoring, is done here
+
+
+def backward_of_convolution(grad_out_shape, x_shape, w_shape, *args, **_):
+    """Each of the two gradients, of the input and of the weights, takes as many operations as the forward pass.
+
+    torch counts the weights of a grouped convolution as if there were no groups: C times too much for a depthwise one.
+    """
+    transposed, output_mask = args[4], args[7]
+    return conv_flop_count(x_shape, w_shape, grad_out_shape, transposed) * sum(output_mask[:2])
+
+
+def attention(query_shape, key_shape, value_shape, *_, **__):
+    return sdpa_flop_count(query_shape, key_shape, value_shape)
+
+
+def backward_of_attention(grad_out_shape, query_shape, key_shape, value_shape, *_, **__):
+    return sdpa_backward_flop_count(grad_out_shape, query_shape, key_shape, value_shape)
+
+
+FORMULAS = {  # what torch does not count, or not right
+    torch.ops.aten.convolution_backward: backward_of_convolution,
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: attention,
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward: backward_of_attention,
+}
+
+
+def counter():
+    """Counts operations while it is entered, in `get_total_flops()`."""
+    return FlopCounterMode(display=False, custom_mapping=FORMULAS)
 
 
 def cost(notebooks=(), scales=("gpu", "paper")):
@@ -138,7 +169,7 @@ def on_two_batches(real_iterator):
 
 def counting(real_fit, trainings):
     """A stand-in for `fit` with the same arguments that appends what a training costs to `trainings`."""
-    signature, finished = inspect.signature(real_fit), []
+    signature, finished, scores = inspect.signature(real_fit), [], {}
 
     def fit(*args, **options):
         bound = signature.bind(*args, **options)
@@ -150,8 +181,8 @@ def counting(real_fit, trainings):
         batch = next(iter(given.train_loader))
         few = [part[:EXAMPLES] for part in batch]
         given.model.to(given.device).train()
-        with FlopCounterMode(display=False) as whole, Launches() as launches:
-            with FlopCounterMode(display=False) as forward:
+        with counter() as whole, Launches() as launches:
+            with counter() as forward:
                 loss, examples, sums = given.objective(given.model, *few)
             forward_launches = launches.count
             loss.backward()
@@ -169,16 +200,20 @@ def counting(real_fit, trainings):
             "evaluation_launches": forward_launches * given.epochs * sum(map(len, given.evaluate_on.values())),
             "flops": steps * step_flops + evaluation_flops,
         }
-        key = given.checkpoint and (given.checkpoint, fingerprint(identity))
+        key = given.checkpoint and (given.checkpoint, fingerprint(identity), str(given.precision))
         if key is None or key not in finished:  # the real `fit` finds a finished training again
             finished.append(key)
             trainings.append(counted)
         dtype = choose_precision(given.device)[0]
         run = Run(None, identity, given.epochs, given.device, dtype, given.keep, model=given.model)
         means = {"loss": loss.item(), **{name: float(value) / float(examples) for name, value in sums.items()}}
+        given.model.eval()
+        score = describe(given.score)
+        if given.score is not None and str(score) not in scores:  # its numbers mean nothing: any will do
+            scores[str(score)] = given.score(given.model)
         for epoch in range(1, given.epochs + 1):
             results = dict.fromkeys(("train", *given.evaluate_on), means)
-            run.record(epoch, results, learning_rate=0.1, seconds=1.0, count=given.train_loader.count)
+            run.record(epoch, results, 0.1, 1.0, given.train_loader.count, scores.get(str(score)))
         return run
 
     return fit
