@@ -39,6 +39,11 @@ def objective(model, images, labels):
 evaluate(model, loaders[1], "cpu", objective=objective)
 open("seen.txt", "w").write(f"{seen} {len(list(loaders[0]))} {len(list(loaders[1]))}")
 """,
+    """
+served = int((torch.cat([labels for _, labels in loaders[1]]) == data.val.labels).sum())
+run = fit(model, loaders[0], optimizer, None, 1, "cpu", {}, checkpoint="T/after")
+open("served.txt", "w").write(str(served))
+""",
 ]
 
 
@@ -59,8 +64,8 @@ def test_the_arithmetic_of_each_training(counted):
 
     The second `fit` of "T/again" does not count: a real one finds the training finished.
     """
-    first, second = counted
-    assert (first["name"], second["name"]) == ("T/linear", "T/again")
+    first, second, third = counted
+    assert (first["name"], second["name"], third["name"]) == ("T/linear", "T/again", "T/after")
     assert (first["steps"], second["steps"]) == (5 * 4, 2 * 4)
     assert first["step_flops"] == 2 * 2 * 3072 * 10 * 32
     assert first["evaluation_flops"] == 5 * 100 * 2 * 3072 * 10
@@ -101,6 +106,7 @@ def test_the_weights_stay_and_the_history_has_every_name(folder, counted):
 
 def test_what_is_evaluated_between_trainings_sees_one_or_two_batches(folder, counted):
     assert (folder / "seen.txt").read_text() == "[32] 4 2"  # evaluate; the training's loader; that of validation
+    assert (folder / "served.txt").read_text() == "100"  # a cell that fails with two batches gets all of them
 
 
 def test_a_step_is_as_slow_as_its_arithmetic_or_its_launches():
@@ -112,5 +118,5 @@ def test_a_step_is_as_slow_as_its_arithmetic_or_its_launches():
 def test_the_table_has_a_line_for_each_notebook_and_a_sum(counted):
     table = cost.table({("a/B.ipynb", "gpu"): counted, ("a/B.ipynb", "paper"): counted[:1]})
     lines = table.splitlines()
-    assert [line.split(" | ")[1:3] for line in lines[2:]] == [["gpu", "2"], ["paper", "1"], ["gpu", "2"]]
+    assert [line.split(" | ")[1:3] for line in lines[2:]] == [["gpu", "3"], ["paper", "1"], ["gpu", "3"]]
     assert lines[2].startswith("| a/B.ipynb") and lines[4].startswith("| all of them")
