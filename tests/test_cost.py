@@ -1,5 +1,10 @@
 """tools/cost.py: the arithmetic of a training is counted, and nothing is trained."""
 
+import json
+import os
+import subprocess
+import sys
+
 import nbformat
 import pytest
 import torch
@@ -7,6 +12,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from tools import cost
+from tools.repository import ROOT
 
 CELLS = [
     """
@@ -107,6 +113,28 @@ def test_the_weights_stay_and_the_history_has_every_name(folder, counted):
 def test_what_is_evaluated_between_trainings_sees_one_or_two_batches(folder, counted):
     assert (folder / "seen.txt").read_text() == "[32] 4 2"  # evaluate; the training's loader; that of validation
     assert (folder / "served.txt").read_text() == "100"  # a cell that fails with two batches gets all of them
+
+
+@pytest.mark.parametrize(("last", "whole"), [("fit(*plan[:5], 'cpu', {}, checkpoint='T/late')", True), ("slow", False)])
+def test_a_slow_cell_is_left_out_unless_a_later_one_needs_it(tmp_path, last, whole):
+    cells = [
+        CELLS[0] + "\nplan = model, loaders[0], optimizer, None, 1",
+        "import time; time.sleep(60); slow = 1",
+        last,
+    ]
+    path = tmp_path / "Slow.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells]), path)
+    code = "import json, pathlib, sys; from tools import cost; cost.PATIENCE = 8; "
+    code += "print(json.dumps(cost.count(pathlib.Path(sys.argv[1]))))"
+    environment = {**os.environ, "RUN_SCALE": "quick", "MPLBACKEND": "agg", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)], env=environment, cwd=ROOT, capture_output=True, text=True
+    )
+    assert (done.returncode == 0) == whole, done.stderr
+    if whole:
+        assert [one["name"] for one in json.loads(done.stdout.splitlines()[-1])] == ["T/linear", "T/late"]
+    else:
+        assert "Slow.ipynb: cell 2 took too long" in done.stderr
 
 
 def test_a_step_is_as_slow_as_its_arithmetic_or_its_launches():

@@ -38,7 +38,7 @@ GPUS = {  # FLOP/s that real steps reach in half precision, and seconds that lau
     "H100": (200e12, 6e-6),
 }
 EXAMPLES = 4  # of a batch that are counted; arithmetic grows in proportion
-PATIENCE = 900  # seconds for a cell: what it does besides training, such as scoring, is done here
+PATIENCE = 300  # seconds for a cell, or since its last training: what it does besides, such as scoring, is done here
 
 
 def backward_of_convolution(grad_out_shape, x_shape, w_shape, *args, **_):
@@ -125,7 +125,7 @@ def counted_in_process(path, scale):
 def count(path):
     """Run a notebook's code cells with the counting `fit`: one dictionary a training. Failures are named on stderr."""
     trainings = []
-    training.fit = counting(training.fit, trainings)
+    training.fit = patient(counting(training.fit, trainings))
     training.evaluate = on_one_batch(training.evaluate)
     whole = []  # anything in it: loaders serve all that they have
     ImageLoader.__iter__ = on_two_batches(ImageLoader.__iter__, whole)
@@ -134,7 +134,9 @@ def count(path):
     sys.path.insert(0, str(path.parent))
     shell = new_shell()
     signal.signal(signal.SIGALRM, out_of_time)
+    left_out = []
     for number, source in enumerate(cells, start=1):
+        before = len(trainings)
         for whole[:] in ((), (True,)):  # a cell that cannot work with two batches gets all of them
             signal.alarm(PATIENCE)
             result = shell.run_cell(source)
@@ -142,11 +144,25 @@ def count(path):
             error = result.error_before_exec or result.error_in_exec
             if error is None or isinstance(error, (TimeoutError, AssertionError)):  # an assertion judges a result
                 break
+        if error is None:
+            continue
+        print(f"cell {number} of {path.name} ends with {error!r:.200}", file=sys.stderr)
         if isinstance(error, TimeoutError):
-            sys.exit(f"cell {number} of {path.name} is {error}: its later trainings would be missing from the count")
-        if error is not None:
-            print(f"cell {number} of {path.name} ends with {error!r:.200}", file=sys.stderr)
+            left_out.append(number)
+        missing = len(trainings) > before if isinstance(error, TimeoutError) else isinstance(error, NameError)
+        if left_out and missing:
+            sys.exit(f"{path.name}: cell {left_out[-1]} took too long, so trainings may be missing from the count")
     return trainings
+
+
+def patient(fit):
+    """`fit`, after which a cell may take as long again: one with a hundred trainings is no slow one."""
+
+    def patient_fit(*args, **options):
+        signal.alarm(PATIENCE)
+        return fit(*args, **options)
+
+    return patient_fit
 
 
 def out_of_time(*_):
