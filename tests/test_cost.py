@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from tools import cost
-from tools.repository import ROOT
+from tools.repository import ROOT, files
 
 CELLS = [
     """
@@ -148,3 +148,11 @@ def test_the_table_has_a_line_for_each_notebook_and_a_sum(counted):
     lines = table.splitlines()
     assert [line.split(" | ")[1:3] for line in lines[2:]] == [["gpu", "3"], ["paper", "1"], ["gpu", "3"]]
     assert lines[2].startswith("| a/B.ipynb") and lines[4].startswith("| all of them")
+
+
+def test_the_page_has_every_notebook_at_both_scales():
+    lines = [line.split(" | ") for line in (ROOT / "docs" / "cost.md").read_text().splitlines() if ".ipynb" in line]
+    found = [(name.removeprefix("| "), scale) for name, scale, *_ in lines]
+    notebooks = sorted(path.relative_to(ROOT).as_posix() for path in files(".ipynb"))
+    assert sorted(found) == sorted((name, scale) for name in notebooks for scale in ("gpu", "paper")), "run make cost"
+    assert all(int(line[2]) > 0 for line in lines)  # training runs
