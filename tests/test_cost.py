@@ -115,13 +115,19 @@ def test_what_is_evaluated_between_trainings_sees_one_or_two_batches(folder, cou
     assert (folder / "served.txt").read_text() == "100"  # a cell that fails with two batches gets all of them
 
 
-@pytest.mark.parametrize(("last", "whole"), [("fit(*plan[:5], 'cpu', {}, checkpoint='T/late')", True), ("slow", False)])
-def test_a_slow_cell_is_left_out_unless_a_later_one_needs_it(tmp_path, last, whole):
-    cells = [
-        CELLS[0] + "\nplan = model, loaders[0], optimizer, None, 1",
-        "import time; time.sleep(60); slow = 1",
-        last,
-    ]
+TRAINS = "run = fit(*plan[:5], 'cpu', {}, checkpoint='T/late')"
+
+
+@pytest.mark.parametrize(
+    ("cells", "error"),
+    [
+        (["import time; time.sleep(60); slow = 1", "print(slow)", TRAINS], None),  # nothing is missing
+        ([f"import time; time.sleep(60); {TRAINS}"], "TimeoutError"),
+        (["def later():\n    " + TRAINS, "print(unknown); later()"], "NameError"),
+    ],
+)
+def test_a_cell_that_fails_is_left_out_unless_it_trains(tmp_path, cells, error):
+    cells = [CELLS[0] + "\nplan = model, loaders[0], optimizer, None, 1\nassert False", *cells]
     path = tmp_path / "Slow.ipynb"
     nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells]), path)
     code = "import json, pathlib, sys; from tools import cost; cost.PATIENCE = 8; "
@@ -130,11 +136,24 @@ def test_a_slow_cell_is_left_out_unless_a_later_one_needs_it(tmp_path, last, who
     done = subprocess.run(
         [sys.executable, "-c", code, str(path)], env=environment, cwd=ROOT, capture_output=True, text=True
     )
-    assert (done.returncode == 0) == whole, done.stderr
-    if whole:
+    if error is None:
+        assert done.returncode == 0, done.stderr
         assert [one["name"] for one in json.loads(done.stdout.splitlines()[-1])] == ["T/linear", "T/late"]
     else:
-        assert "Slow.ipynb: cell 2 took too long" in done.stderr
+        assert done.returncode == 1 and f"cell {len(cells)} of Slow.ipynb trains" in done.stderr
+        assert f"cell {len(cells)} of Slow.ipynb ends with {error}" in done.stderr
+
+
+def test_which_cells_train():
+    cells = [
+        "def train(net):\n    return fit(net)",  # defines, and trains nothing
+        "class Task:\n    def run(self):\n        return train(1)",
+        "runs = [train(net) for net in nets]",
+        "short = partial(train, 2)\nlate = lambda: short()",
+        "self.late = 1\nmodel.train()\nprint(runs)",
+        "if more:\n    late()",
+    ]
+    assert cost.cells_that_train(cells) == {3, 4, 6}
 
 
 def test_a_step_is_as_slow_as_its_arithmetic_or_its_launches():
