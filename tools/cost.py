@@ -159,7 +159,7 @@ class WithoutAsserts(ast.NodeTransformer):
 
 
 def cells_that_train(sources):
-    """The numbers, from 1, of the cells that name `fit`, or a function of any cell that leads to it, outside functions."""
+    """The numbers, from 1, of the cells that name `fit`, or a function that leads to it, outside of functions."""
 
     def names_in(node):
         return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
