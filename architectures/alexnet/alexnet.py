@@ -113,7 +113,7 @@ class OneTower(nn.Module):
 
 
 def alexnet_one_tower(num_classes=1000, **options):
-    """The 2014 form: 61,100,840 parameters. `options` are those of `OneTower`."""
+    """torchvision's form: 61,100,840 parameters. `options` are those of `OneTower`."""
     return OneTower(num_classes, **options)
 
 

@@ -104,7 +104,7 @@ class GoogLeNet(nn.Module):
     paper's form (5, False, True, 3, False) from torchvision's (3, True, False, 2, True).
     6,998,552 parameters, 13,378,280 with the auxiliary heads. The first layer is the convolution that Table 1's widths
     describe; its counts there (2.7K, 34M) fit a depthwise separable one. Raises ValueError in `forward` for images that
-    are not (B, 3, H, W) or smaller than 32 pixels (a smaller one would not survive five halvings).
+    are not (B, 3, H, W) or smaller than 32 pixels (30 pixels would not survive the paper's five halvings).
     """
 
     def __init__(

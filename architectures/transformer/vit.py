@@ -178,7 +178,7 @@ def init_weights(module):
     """Xavier for linear layers (queries, keys and values each as a matrix of its own), N(0, 1 / inputs) for patches.
 
     The head begins with zeros (section 3.2), positions with N(0, 0.02²). What the paper leaves open is as in the
-    authors' code.
+    authors' code, but for the biases of the feed-forward net, which begin at zero.
     """
     if isinstance(module, SelfAttention):
         for matrix in module.qkv.weight.data.chunk(3):
