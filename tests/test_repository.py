@@ -74,7 +74,7 @@ def test_stored_outputs_are_those_of_one_clean_run(path):
     assert set(book.metadata) <= set(notebooks.KEPT_METADATA) and "execution" not in json.dumps(
         [c.metadata for c in code]
     )
-    assert path.stat().st_size < 600_000
+    assert path.stat().st_size < 500_000
     scale = re.search(r"^Scale: (\w+)", text, re.MULTILINE)
     assert scale and scale[1] in ("cpu", "gpu", "paper"), "what is stored comes from a run on real data"
 

@@ -124,7 +124,8 @@ def plot_attention(weights, rows, columns, title=""):
     weights = torch.as_tensor(weights).float().cpu()
     across = min(4, len(weights))
     down = -(-len(weights) // across)
-    size = (0.8 + across * (0.7 + 0.27 * len(columns)), 0.6 + down * (1.1 + 0.27 * len(rows)))
+    cell = min(0.27, ((11 - 0.8) / across - 0.7) / len(columns))  # inches; no wider than a page
+    size = (0.8 + across * (0.7 + cell * len(columns)), 0.6 + down * (1.1 + cell * len(rows)))
     figure, axes = plt.subplots(down, across, figsize=size, squeeze=False, sharey=True)
     for axis in axes.flat:
         axis.axis("off")
