@@ -185,6 +185,11 @@ def test_a_training_with_two_rows_took_its_minutes_once(monkeypatch):
     assert "12 min of training" in shown.markdown()
 
 
+def test_minutes_are_added_alike_by_every_python():
+    """sum() of ten times 0.1 is 0.9999999999999999 up to Python 3.11 and 1.0 since 3.12."""
+    assert report.minutes_of([dict(what="a", seeds=list(range(10)), minutes=[0.1] * 10)]) == 0.9999999999999999
+
+
 def test_report_without_a_results_folder_lies_beside_the_checkpoints(tmp_path, monkeypatch):
     monkeypatch.setattr("utils.report.current_scale", lambda: "gpu")
     monkeypatch.delenv("RESULTS_DIR", raising=False)

@@ -123,7 +123,10 @@ def minutes_of(rows):
     for row in rows:
         names = row.get("runs") or [f"{row['what']}, seed {seed}" for seed in row["seeds"]]  # older files have no runs
         minutes.update(zip(names, row["minutes"]))
-    return sum(minutes.values())
+    total = 0.0
+    for value in minutes.values():  # sum() rounds differently since Python 3.12, and a README must not depend on that
+        total += value
+    return total
 
 
 def training(row):
