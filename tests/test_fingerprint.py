@@ -3,6 +3,7 @@
 import enum
 import functools
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from torch import nn
 from architectures.bert.bert import Bert, BertConfig
 from architectures.lenet.lenet import C3_TABLE, DistanceToCodes, LeNet5, TableConv
 from architectures.transformer import sums
+from attention.epochs import keep_each_epoch
 from utils.device import set_seed
 from utils.fingerprint import describe, describe_model, describe_optimizer, describe_scheduler, fingerprint
 
@@ -131,6 +133,42 @@ def test_the_weights_of_a_teacher_in_a_closure_count():
     set_seed(0)
     teacher, other = nn.Linear(2, 2), nn.Linear(2, 2)
     assert describe(distil(teacher)) == describe(distil(teacher)) != describe(distil(other))
+
+
+def frozen_norm(how):
+    """A network whose batch norm stays in evaluation mode, in one of the ways that readers know."""
+    set_seed(0)
+    model = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2))
+    train = model.train  # a bound method, so that the closures below hold the model
+
+    def train_the_rest(mode=True):
+        train(mode)
+        model[1].eval()
+        return model
+
+    if how == "method of a layer":
+        model[1].train = lambda mode=True: model[1]
+    elif how == "method of the network":
+        model.train = train_the_rest
+    elif how == "hook":
+        model.register_forward_pre_hook(lambda network, _: network[1].eval())
+    elif how == "partial as a hook":
+        model.register_forward_pre_hook(partial(lambda part, network, _: network[part].eval(), 1))
+    return model
+
+
+def test_replaced_methods_and_hooks_count():
+    ways = ("none", "method of a layer", "method of the network", "hook", "partial as a hook")
+    assert [of(frozen_norm(how)) for how in ways] == [of(frozen_norm(how)) for how in ways]
+    assert len({of(frozen_norm(how)) for how in ways}) == len(ways)
+
+
+def test_hooks_of_the_collection_only_look_on(tmp_path):
+    model, loader = nn.Linear(2, 2), SimpleNamespace(epoch=0)
+    before = of(model)
+    hook = keep_each_epoch(tmp_path, model, loader)
+    assert model._forward_pre_hooks and of(model) == before
+    hook.remove()
 
 
 def test_numbers_of_numpy_and_members_of_an_enum_count():

@@ -20,6 +20,7 @@ import torch
 
 # packages whose functions a model's behaviour may hang on
 OURS = ("__main__", "architectures", "attention", "resnet", "utils")
+HOOKS = ("_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks")
 
 
 def fingerprint(identity):
@@ -27,8 +28,28 @@ def fingerprint(identity):
     return digest(identity)
 
 
+def told_once(function):
+    """Inside its own description an object is its class alone: a method or a hook that it was given may hold it."""
+    inside = set()
+
+    @functools.wraps(function)
+    def told(thing):
+        if id(thing) in inside:
+            return type(thing).__qualname__
+        inside.add(id(thing))
+        try:
+            return function(thing)
+        finally:
+            inside.discard(id(thing))
+
+    return told
+
+
+@told_once
 def describe_model(model):
-    """A module's own classes by their source, the settings of every submodule, and the weights that it starts from."""
+    """A module's own classes by their source, the settings of every submodule, the hooks that a reader registered, and
+    the weights that it starts from.
+    """
     modules = list(model.named_modules())
     own = by_name({type(m) for _, m in modules if not is_foreign(type(m))})
     saved = model.state_dict()
@@ -37,12 +58,20 @@ def describe_model(model):
         for name, buffer in model.named_buffers()
         if name not in saved or not (buffer.is_floating_point() or name.endswith("num_batches_tracked"))
     ]
+    hooks = [
+        (name, kind, describe(hook))
+        for name, m in modules
+        for kind in HOOKS
+        for hook in getattr(m, kind).values()
+        if module_of(hook) not in OURS[1:] and not is_foreign(hook)  # those of this collection only look on
+    ]
     return {
         "source": {name: digest(source_of(cls)) for name, cls in sorted(own.items())},
         "layers": digest([(name, type(m).__name__, settings(m)) for name, m in modules]),
         "parameters": digest([(name, list(p.shape), p.requires_grad) for name, p in model.named_parameters()]),
         "start": digest([(name, list(v.shape), size_of(v)) for name, v in saved.items()]),
         **({"constants": digest(constants)} if constants else {}),
+        **({"hooks": digest(hooks)} if hooks else {}),
     }
 
 
@@ -151,17 +180,21 @@ def of_class(value):
     return cls.__qualname__ if is_foreign(cls) else [cls.__qualname__, digest(source_of(cls)), settings(value)]
 
 
+@told_once
 def settings(module):
     """The arguments of an object: of torch's layers those that are not the default, so that an option which the next
-    torch adds changes nothing; of ours every plain or callable attribute.
+    torch adds changes nothing, and methods that were replaced; of ours every plain or callable attribute.
     """
     if is_foreign(type(module)):
         defaults = {k: p.default for k, p in inspect.signature(type(module).__init__).parameters.items()}
         found = {k: getattr(module, k) for k in defaults if hasattr(module, k) and k not in module._parameters}
         attributes = {k: v for k, v in found.items() if is_plain(v) or callable(v)}
         changed = {k: v for k, v in attributes.items() if v is not defaults[k] and v != defaults[k]}
+        own = getattr(module, "__dict__", {})
+        replaced = {k: v for k, v in own.items() if inspect.isroutine(v) and hasattr(type(module), k)}
         # a module among the arguments is a part of the model, and described there
-        return {k: of_class(v) if isinstance(v, torch.nn.Module) else describe(v) for k, v in changed.items()}
+        told = {k: of_class(v) if isinstance(v, torch.nn.Module) else describe(v) for k, v in changed.items()}
+        return told | {k: describe(v) for k, v in replaced.items() if k not in told}
     own = getattr(module, "__dict__", {})  # objects with slots have none
     attributes = {k: v for k, v in sorted(own.items()) if not k.startswith("_") and k != "training"}
     told = {k: v for k, v in attributes.items() if is_plain(v) or callable(v) or is_constant(v)}
@@ -270,9 +303,15 @@ def names_read(code, operations):
     return sorted(names)
 
 
+def module_of(thing):
+    """The package that a class, a function or an object comes from."""
+    thing = thing.func if isinstance(thing, functools.partial) else thing
+    return (thing.__module__ or "builtins").split(".")[0]
+
+
 def is_foreign(thing):
     """Whether a class or function comes from torch or from Python itself."""
-    return (thing.__module__ or "builtins").split(".")[0] in ("torch", "builtins", "typing", "abc", "math")
+    return module_of(thing) in ("torch", "builtins", "typing", "abc", "math")
 
 
 def is_plain(value):
