@@ -148,7 +148,7 @@ def test_a_package_that_is_too_old(monkeypatch):
     monkeypatch.setattr(packages, "installed", lambda name: "2.3.1+cpu" if name == "torch" else "99.0")
     monkeypatch.setattr(packages, "look", lambda names: {"broken": {}})
     old, good = packages.check_packages(findings.Setup())
-    assert old.mark == "note" and "torch 2.3.1+cpu is older than 2.7" in old.text and "'torch>=2.7'" in old.advice
+    assert old.mark == "note" and "torch 2.3.1+cpu is older than 2.6" in old.text and "'torch>=2.6'" in old.advice
     assert good.mark == "ok" and "numpy 99.0" in good.text
     assert packages.requirements("requirements-dev.txt").keys() >= {"pytest", "codespell", "scikit-image"}
 
