@@ -148,6 +148,8 @@ def frozen_norm(how):
 
     if how == "method of a layer":
         model[1].train = lambda mode=True: model[1]
+    elif how == "partial as a method":
+        model[1].train = partial(nn.Module.train, model[1], False)
     elif how == "method of the network":
         model.train = train_the_rest
     elif how == "hook":
@@ -158,7 +160,7 @@ def frozen_norm(how):
 
 
 def test_replaced_methods_and_hooks_count():
-    ways = ("none", "method of a layer", "method of the network", "hook", "partial as a hook")
+    ways = ("none", "method of a layer", "partial as a method", "method of the network", "hook", "partial as a hook")
     assert [of(frozen_norm(how)) for how in ways] == [of(frozen_norm(how)) for how in ways]
     assert len({of(frozen_norm(how)) for how in ways}) == len(ways)
 

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import math
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -185,8 +186,9 @@ def test_a_training_with_two_rows_took_its_minutes_once(monkeypatch):
     assert "12 min of training" in shown.markdown()
 
 
-def test_minutes_are_added_alike_by_every_python():
-    """sum() of ten times 0.1 is 0.9999999999999999 up to Python 3.11 and 1.0 since 3.12."""
+def test_minutes_are_added_alike_by_every_python(monkeypatch):
+    """sum() of ten times 0.1 is 0.9999999999999999 up to Python 3.11 and, as by fsum, 1.0 since 3.12."""
+    monkeypatch.setattr(report, "sum", math.fsum, raising=False)
     assert report.minutes_of([dict(what="a", seeds=list(range(10)), minutes=[0.1] * 10)]) == 0.9999999999999999
 
 

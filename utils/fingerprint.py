@@ -185,17 +185,16 @@ def settings(module):
     """The arguments of an object: of torch's layers those that are not the default, so that an option which the next
     torch adds changes nothing, and methods that were replaced; of ours every plain or callable attribute.
     """
+    own = getattr(module, "__dict__", {})  # objects with slots have none
     if is_foreign(type(module)):
         defaults = {k: p.default for k, p in inspect.signature(type(module).__init__).parameters.items()}
         found = {k: getattr(module, k) for k in defaults if hasattr(module, k) and k not in module._parameters}
         attributes = {k: v for k, v in found.items() if is_plain(v) or callable(v)}
         changed = {k: v for k, v in attributes.items() if v is not defaults[k] and v != defaults[k]}
-        own = getattr(module, "__dict__", {})
-        replaced = {k: v for k, v in own.items() if inspect.isroutine(v) and hasattr(type(module), k)}
+        replaced = {k: describe(v) for k, v in own.items() if callable(v) and hasattr(type(module), k)}
         # a module among the arguments is a part of the model, and described there
         told = {k: of_class(v) if isinstance(v, torch.nn.Module) else describe(v) for k, v in changed.items()}
-        return told | {k: describe(v) for k, v in replaced.items() if k not in told}
-    own = getattr(module, "__dict__", {})  # objects with slots have none
+        return told | replaced
     attributes = {k: v for k, v in sorted(own.items()) if not k.startswith("_") and k != "training"}
     told = {k: v for k, v in attributes.items() if is_plain(v) or callable(v) or is_constant(v)}
     return {k: describe(v) for k, v in told.items()}
