@@ -30,6 +30,7 @@ class Place(NamedTuple):
 
 
 _place, _groups = None, 0  # this process's Place, once it has joined, and how many groups it has been in
+_ended = None  # the last of these groups
 
 
 def rank_and_world():
@@ -96,7 +97,7 @@ def together():
     A group that a script has initialised by itself is used as it is. After an error nothing is cleaned up: the others
     may be waiting for this process, and its end is what tells torchrun.
     """
-    global _groups
+    global _groups, _ended
     if _place is None or torch.distributed.is_initialized():
         yield
         return
@@ -115,6 +116,9 @@ def together():
         torch.set_rng_state(states[0])
         if cuda:
             torch.cuda.set_rng_state(states[1])
+    # The group of before is freed here, this one by the next: in torch 2.6 and 2.7 a gloo group freed at once may
+    # wait for ever, holding Python's lock, for its own threads, which need the lock to let go of the last tensors.
+    _ended = torch.distributed.group.WORLD
     torch.distributed.destroy_process_group()
 
 
