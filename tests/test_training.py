@@ -600,6 +600,14 @@ def test_sessions_tell_every_machine(tiny_shapes, checkpoints, monkeypatch):
     assert run.sessions[1]["hardware"] == "another chip" and " then another chip" in run.made()
 
 
+def test_sessions_that_read_alike_are_told_once(tiny_shapes, checkpoints, monkeypatch):
+    interrupted(tiny_shapes, monkeypatch, 1, epochs=3)
+    monkeypatch.setattr("torch.get_num_threads", lambda: 5)
+    _, run = go(tiny_shapes, epochs=3)
+    assert [s["from_epoch"] for s in run.sessions] == [1, 2] and run.sessions[1]["threads"] == 5
+    assert " then " not in run.made()
+
+
 def test_bfloat16_is_used_where_it_is_chosen(tiny_shapes, checkpoints, monkeypatch):
     seen = []
 

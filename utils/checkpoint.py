@@ -253,7 +253,7 @@ class Run:
     def made(self):
         """Where, in which precision and when this run was made, in words."""
         sessions = self.sessions or [self.here]
-        return f"{' then '.join(map(session_in_words, sessions))}, {self.minutes:.1f} min of training"
+        return f"{' then '.join(dict.fromkeys(map(session_in_words, sessions)))}, {self.minutes:.1f} min of training"
 
 
 def session_in_words(session):
