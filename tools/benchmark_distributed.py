@@ -30,7 +30,7 @@ from utils.tokens import PAD, Words
 from utils.training import classification, fit
 
 ROOT = Path(__file__).resolve().parent.parent
-SIZES = dict(d_model=256, num_heads=8, num_layers=3, d_ff=512, pad=PAD)  # as for Multi30k
+SIZES = dict(d_model=256, num_heads=8, num_layers=3, d_ff=512, pad=PAD)  # a small Transformer
 LONG = 512  # tokens of the sentences that checkpointing is measured on
 
 # docs/scale.md's assumptions: what a GPU, its machine and the network between machines sustain, not what they peak at

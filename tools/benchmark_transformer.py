@@ -18,7 +18,7 @@ from utils.device import autocast, choose_precision, dtype_name, set_seed, synch
 from utils.files import data_root
 from utils.tokens import BOS, Words
 
-SIZES = dict(d_model=256, num_heads=8, num_layers=3, d_ff=512, dropout=0.1)  # as for Multi30k
+SIZES = dict(d_model=256, num_heads=8, num_layers=3, d_ff=512, dropout=0.1)  # a small Transformer
 NEVER = -1  # an end token that no model says: every answer is as long as allowed
 
 

@@ -19,7 +19,7 @@ from utils.progress import tell
 
 MARKER = re.compile(r"# %load -s (?P<names>[\w,]+) (?P<path>\S+)")
 SETUP_MARKER = "# Setup: "
-CELL_TIMEOUT = {"quick": 300, "cpu": 4 * 3600, "gpu": 4 * 3600, "paper": 48 * 3600}  # seconds
+CELL_TIMEOUT = {"quick": 300, "cpu": 12 * 3600, "gpu": 12 * 3600, "paper": 48 * 3600}  # seconds
 # glibc hands large tensors back after every use, and each new one costs page faults: kept, and in large pages, they
 # train 20 to 40 % faster
 MEMORY = {

@@ -164,8 +164,9 @@ def set_seed(seed):
 def run_scale(choice=None, verbose=True):
     """The scale of this run, "quick", "cpu", "gpu" or "paper": `choice`, else $RUN_SCALE, else by the hardware.
 
-    quick: seconds, on data that the repository generates. cpu: real data, one to six hours of training on two
-    cores. gpu: real data, on a small GPU. paper: the paper's own recipe, hours. Raises ValueError for another name.
+    quick: seconds, on data that the repository generates. cpu: real data, hours of training on two cores.
+    gpu: real data, on a small GPU. paper: the paper's sizes, and its recipe where possible. Raises ValueError for
+    another name.
     """
     global _scale
     if choice is not None:

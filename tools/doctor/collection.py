@@ -19,7 +19,7 @@ DATA = (  # what lies where in the data folder, and which function fetches it
     Data("ISBI-2012", "isbi2012", 60, "6 MB", "architectures.unet.slices", "load_isbi2012"),
     Data("BCCD", "BCCD", 732, "10 MB", "architectures.yolo.cells", "load_bccd"),
     Data("movie reviews", "movie_reviews", 1, "4 MB", "architectures.bert.reviews", "load_reviews"),
-    Data("tiny Shakespeare", "tinyshakespeare", 1, "1 MB", "architectures.gpt.shakespeare", "load_shakespeare"),
+    Data("tiny Shakespeare", "tinyshakespeare", 1, "1.1 MB", "architectures.gpt.shakespeare", "load_shakespeare"),
     Data("published BERT", "bert-base-uncased", 1, "440 MB", "architectures.bert.published", "load_published_weights"),
     Data("published GPT-2", "gpt2", 1, "548 MB", "architectures.gpt.bpe", "load_gpt2_weights"),
 )
