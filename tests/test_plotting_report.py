@@ -93,8 +93,11 @@ def test_image_grid():
     axes = plt.gcf().axes
     assert len(axes) == 10 and [len(axis.images) for axis in axes] == [1] * 7 + [0] * 3
     assert axes[6].get_title() == "6" and not axes[9].axison
-    plotting.show_images(torch.rand(2, 8, 8), columns=2)
-    assert len(plt.gcf().axes) == 2
+    dim = torch.linspace(0.2, 0.4, 64).view(1, 8, 8)
+    plotting.show_images(dim.expand(2, 8, 8), columns=2)
+    assert len(plt.gcf().axes) == 2 and np.allclose(plt.gcf().axes[0].images[0].get_clim(), (0.2, 0.4))
+    plotting.show_images(dim, columns=1, limits=(0, 1))
+    assert plt.gcf().axes[0].images[0].get_clim() == (0, 1)
 
 
 def test_confusion_matrix_is_in_percent_of_the_true_class():

@@ -140,15 +140,18 @@ def plot_attention(weights, rows, columns, title=""):
 
 
 @styled
-def show_images(images, titles=(), columns=10, title="", size=1.0):
-    """A grid of images, uint8 or float in [0, 1], (N, H, W, 3) or (N, H, W), each under its own small title."""
+def show_images(images, titles=(), columns=10, title="", size=1.0, limits=(None, None)):
+    """A grid of images, uint8 or float in [0, 1], (N, H, W, 3) or (N, H, W), each under its own small title.
+
+    Of (N, H, W), `limits` are the values that are drawn black and white; by default the extremes of each image.
+    """
     rows = -(-len(images) // columns)
     height = size * rows * (1.3 if len(titles) else 1.05) + 0.5 * bool(title)
     figure, axes = plt.subplots(rows, columns, figsize=(size * columns, height), squeeze=False)
     for axis in axes.flat:
         axis.axis("off")
     for axis, image in zip(axes.flat, images):
-        axis.imshow(np.asarray(image), cmap="gray", interpolation="nearest")
+        axis.imshow(np.asarray(image), "gray", interpolation="nearest", vmin=limits[0], vmax=limits[1])
     for axis, text in zip(axes.flat, titles):
         axis.set_title(text, fontsize=9)
     figure.suptitle(title)
