@@ -28,9 +28,10 @@ CONFIGURATIONS = {
 
 
 def convolutions(layers, batch_norm=False):
-    """The stack of convolutions that `layers` lists, each followed by a ReLU: (B, 3, H, W) -> (B, C, H / 32, W / 32).
+    """The stack of convolutions that `layers` lists, each followed by a ReLU: (B, 3, H, W) -> (B, C, h, w).
 
-    "lrn" is AlexNet's local response normalisation, "1x1" a convolution that leaves the number of channels alone.
+    Each "pool" halves H and W. "lrn" is AlexNet's local response normalisation, "1x1" a convolution that leaves the
+    number of channels alone.
     """
     modules, channels = [], 3
     for layer in layers:
@@ -53,7 +54,8 @@ class VGG(nn.Module):
     configuration  a name of CONFIGURATIONS, or a sequence of channels, "pool", "lrn" and "1x1" of your own
     num_classes    size of the output: images (B, 3, H, W) -> logits (B, num_classes)
     batch_norm     after each convolution; the paper, of the year before batch norm, has none
-    head           "paper": 7x7 average, then 4096, 4096, num_classes with dropout (for images of about 224 pixels);
+    head           "paper": 4096, 4096, num_classes with dropout, for images of about 224 pixels (feature maps that are
+                   not 7x7 are averaged to 7x7 first, as in torchvision);
                    "small": the average over what is left, one linear layer (for 32 pixels)
     dropout        its probability, in the head of the paper
 
