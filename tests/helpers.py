@@ -1,5 +1,8 @@
-"""What the tests of several models measure."""
+"""What the tests of several models measure, and `make` for those of the tools."""
 
+import os
+import shutil
+import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
@@ -197,3 +200,11 @@ def assert_processes_share(build, monkeypatch):
     for batch, *parts in zip(whole, left, right):
         for tensor, first, second in zip(batch, *parts):
             assert torch.equal(tensor, torch.cat([first, second])) and len(first) < len(tensor)
+
+
+def make(*arguments, cwd, **environment):
+    """What `make` did and printed, called in `cwd`. A test that needs it is skipped where there is no make."""
+    if shutil.which("make") is None:
+        pytest.skip("make is not installed")
+    command = ["make", "--no-print-directory", *arguments]
+    return subprocess.run(command, cwd=cwd, env={**os.environ, **environment}, capture_output=True, text=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from helpers import make
 
 import tools.__main__
 from tools import doctor, links, repository
@@ -65,12 +66,12 @@ def test_it_works_without_packages(tmp_path):
 
 
 def test_make_doctor_needs_no_environment(repository_copy, tmp_path):
-    command = ["make", "--no-print-directory", "doctor", f"VENV={tmp_path / 'venv'}", f"PYTHON={sys.executable}"]
-    result = subprocess.run(command, cwd=repository_copy, capture_output=True, text=True)
+    command = ["doctor", f"VENV={tmp_path / 'venv'}", f"PYTHON={sys.executable}"]
+    result = make(*command, cwd=repository_copy)
     assert result.returncode == 0 and "none yet: `make run` makes" in result.stdout
     (tmp_path / "venv").mkdir()
     (tmp_path / "venv" / ".ready").touch()  # as after a set-up whose Python has been removed since
-    result = subprocess.run(command, cwd=repository_copy, capture_output=True, text=True)
+    result = make(*command, cwd=repository_copy)
     assert result.returncode != 0 and "does not start" in result.stdout and "rm -r" in result.stdout
 
 

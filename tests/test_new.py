@@ -7,6 +7,7 @@ import sys
 import nbformat
 import pytest
 import test_repository
+from helpers import make
 
 from tools import new
 from tools.notebooks import stale_cells
@@ -28,8 +29,7 @@ def clone(repository_copy, tmp_path_factory):
     os.utime(ready, (2**32, 2**32))  # newer than the requirements
     venv = os.path.relpath(python.parent.parent, target)
     words = ["NAME=densenet", f"PAPER={PAPER.replace('$', '$$')}", f"VENV={venv}"]
-    environment = {**os.environ, "PYTHONPATH": "", "TITLE": ""}
-    result = subprocess.run(["make", "new", *words], cwd=target, env=environment, capture_output=True, text=True)
+    result = make("new", *words, cwd=target, PYTHONPATH="", TITLE="")
     assert result.returncode == 0, result.stdout + result.stderr
     return target, result.stdout
 

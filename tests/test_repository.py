@@ -13,6 +13,7 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
+from helpers import make
 from nbclient.exceptions import CellExecutionError
 from PIL import Image
 
@@ -224,11 +225,6 @@ def used_modules(path):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("utils."):
             yield node.module.split(".")[1]
-
-
-def make(*arguments, cwd, **environment):
-    command = ["make", "--no-print-directory", *arguments]
-    return subprocess.run(command, cwd=cwd, env={**os.environ, **environment}, capture_output=True, text=True)
 
 
 def fake_python(folder, fails_on):

@@ -11,6 +11,7 @@ import time
 import nbformat
 import pytest
 import torch
+from helpers import make
 
 from tools import notebooks, reproduce
 from utils import progress
@@ -151,8 +152,8 @@ def test_how_many_at_once():
 
 def test_make_passes_on_what_it_is_given(repository_copy):
     def planned(*arguments):
-        command = ["make", "--no-print-directory", "-n", "reproduce", "-o", ".venv/.ready", *arguments]
-        return subprocess.run(command, cwd=repository_copy, capture_output=True, text=True).stdout.split()[3:]
+        command = ["-n", "reproduce", "-o", ".venv/.ready", *arguments]
+        return make(*command, cwd=repository_copy).stdout.split()[3:]
 
     assert planned() == ["reproduce"]  # the scale is chosen by the hardware
     assert planned("SCALE=gpu", "NOTEBOOKS=a.ipynb b.ipynb", "JOBS=3") == (
