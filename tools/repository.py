@@ -86,7 +86,7 @@ def filled(path, text, keep):
     """
     here = path.parent
     for pattern, content in (
-        (TABLE, lambda match: tables(here / match[2], match[3])),
+        (TABLE, lambda match: tables(here / match[2], here, match[3])),
         (PICTURE, lambda match: picture(here / match[2], here, keep)),
         (STRIP, lambda match: strip([here / name for name in match[2].split()], here, keep)),
         (RESULT, lambda match: result(here / match[3], match[4], match[2])),
@@ -96,8 +96,11 @@ def filled(path, text, keep):
     return text
 
 
-def tables(folder, name=None):
-    """A notebook's main table, or the one of that name, for each scale that was run; and which scales were not."""
+def tables(folder, here, name=None):
+    """A notebook's main table, or the one of that name, for each scale that was run; and which scales were not.
+
+    The first "scale" is a link from the folder `here` to where scales are explained.
+    """
     parts, missing = [], []
     for scale in SCALES[1:]:
         path = folder / "results" / (f"{scale}-{name}.json" if name else f"{scale}.json")
@@ -107,7 +110,8 @@ def tables(folder, name=None):
             missing.append(f"`{scale}`")
     if missing:
         parts.append(f"Scale {' and '.join(missing)}: not run.\n")
-    return "\n".join(parts)
+    explained = Path(os.path.relpath(ROOT / "docs" / "running.md", here)).as_posix()
+    return "\n".join(parts).replace("Scale ", f"[Scale]({explained}#scales-of-a-run) ", 1)
 
 
 def stored(folder):
