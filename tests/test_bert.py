@@ -592,6 +592,22 @@ def test_trigrams_by_hand():
         assert row.sum().item() == pytest.approx(1, abs=1e-5) and (row > 0).all()
 
 
+def test_a_word_between_two_on_each_side():
+    generator = torch.Generator().manual_seed(0)
+    documents = [torch.randint(4, (30,), generator=generator).tolist() for _ in range(3)]
+    model = Trigrams(documents, 5)  # token 4 is never seen
+    for first, second, fourth, fifth in ((0, 1, 2, 3), (3, 3, 0, 0), (4, 0, 1, 4), (2, 4, 4, 1)):
+        expected = torch.stack(
+            [
+                model.probabilities(first, second)[third]
+                * model.probabilities(second, third)[fourth]
+                * model.probabilities(third, fourth)[fifth]
+                for third in range(5)
+            ]
+        )
+        torch.testing.assert_close(model.between(first, second, fourth, fifth), expected / expected.sum())
+
+
 def test_a_bag_of_words_learns_the_toy_reviews():
     toy = load_toy_reviews()
 

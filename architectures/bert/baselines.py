@@ -1,6 +1,6 @@
 """What BERT is measured against: words counted in twos and threes, and bags of words.
 
-Trigrams          the next word from the two before it, by counts (absolute discounting)
+Trigrams          the next word from the two before it, or a word from two on each side, by counts
 BagOfWords        logistic regression on which words a text has
 Overlap           how alike two texts are, by their words: a guess at the next sentence
 """
@@ -38,16 +38,44 @@ class Trigrams:
         for document in documents:
             for first, second, third in zip(document, document[1:], document[2:]):
                 self.after[first, second][third] += 1
+        self.seen = {pair: followers.total() for pair, followers in self.after.items()}
+        self.seconds, self.firsts = collections.defaultdict(list), collections.defaultdict(list)
+        for first, second in self.after:
+            self.seconds[first].append(second)
+            self.firsts[second].append(first)
 
     def probabilities(self, first, second):
         """The distribution (V,) of the token after `first` and `second`."""
         followers = self.after.get((first, second))
         if not followers:
             return self.bigrams[second]
-        seen = sum(followers.values())
+        seen = self.seen[first, second]
         row = self.bigrams[second] * (self.discount * len(followers) / seen)
         row[list(followers)] += (torch.tensor([*followers.values()], dtype=torch.float32) - self.discount) / seen
         return row
+
+    def between(self, first, second, fourth, fifth):
+        """The distribution (V,) of the token between `first`, `second` and `fourth`, `fifth`.
+
+        It takes part in three factors of the text's probability: its own and those of the two tokens after it.
+        """
+        row = self.probabilities(first, second).clone()
+        row *= self._column([(second, third) for third in self.seconds[second]], 1, self.bigrams[:, fourth], fourth)
+        before_fourth = self.bigrams[fourth, fifth].expand(len(row))
+        row *= self._column([(third, fourth) for third in self.firsts[fourth]], 0, before_fourth, fifth)
+        return row / row.sum()
+
+    def _column(self, pairs, place, shorter, token):
+        """p(token | pair) by the token at `place` of each pair, (V,); that of `shorter` where no pair was seen."""
+        column = shorter.clone()
+        if pairs:
+            which = torch.tensor([pair[place] for pair in pairs])
+            seen = torch.tensor([self.seen[pair] for pair in pairs])
+            kinds = torch.tensor([len(self.after[pair]) for pair in pairs])
+            found = torch.tensor([self.after[pair].get(token, 0) for pair in pairs])
+            column[which] *= self.discount * kinds / seen
+            column[which] += (found - self.discount).clamp(min=0) / seen
+        return column
 
 
 class BagOfWords:
