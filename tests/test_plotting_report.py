@@ -232,6 +232,7 @@ def test_tables_of_a_readme(tmp_path, monkeypatch):
     )
     text = readme.read_text()
     assert "| ResNet-20 | 8.75 | 8.27 | 8.70 | 3 | 0 (n = 1) |" in text and "old" not in text
+    assert text.count("[Scale](docs/running.md#scales-of-a-run) `cpu`:") == text.count("](docs/running.md") == 1
     assert "`gpu` and `paper`: not run" in text and text.startswith("before\n") and text.endswith("after\n")
     repository.fill_tables()
     assert readme.read_text() == text
