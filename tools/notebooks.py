@@ -6,6 +6,7 @@ import io
 import os
 import re
 import time
+import zlib
 from pathlib import Path
 
 import nbformat
@@ -226,9 +227,11 @@ def smaller(image):
     if image.getcolors(128) is None:
         methods.append(Image.Quantize.FASTOCTREE)
     for method in methods:
-        buffer = io.BytesIO()
-        image.quantize(128, method=method, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
-        best = min(best, buffer.getvalue(), key=len)
+        few = image.quantize(128, method=method, dither=Image.Dither.NONE)
+        for strategy in (zlib.Z_DEFAULT_STRATEGY, zlib.Z_FILTERED):
+            buffer = io.BytesIO()
+            few.save(buffer, "PNG", optimize=True, compress_type=strategy)
+            best = min(best, buffer.getvalue(), key=len)
     return base64.b64encode(best).decode()
 
 
