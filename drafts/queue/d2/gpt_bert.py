@@ -1,0 +1,40 @@
+import sys; sys.path.insert(0,"/root/queue")
+from edit_nb import edit
+G="/work/main/architectures/gpt/GPT.ipynb"; B="/work/main/architectures/bert/BERT.ipynb"
+edit(G,[
+(12,"They look further back, but more and more of them have never been seen in training: one in five of six characters. Smoothing that mixes long and short sequences gets further than our 1, but the problem remains:","They look further back, but more and more of them are rare or have never been seen in training (20.8 % of those with six characters), and there our added 1 moves the prediction towards a uniform guess. Smoothing that mixes long and short sequences gets further, but the problem remains:"),
+(48,"Our embeddings start with a standard deviation of only 0.02, which may be a reason.","In pre-LN, our small initial embeddings (standard deviation 0.02) may be a reason."),
+(23,"reaches 1.873, better than any count.","reaches 1.873, better than all our counts."),
+(53,"(the third panel is nearly white). In the last panel, which counts layers and heads from 0, an induction head would show as a diagonal stripe in the lower left quarter.","(the third panel is nearly white); none looks mainly at the previous position either (the second panel is pale). The last panel shows the head with the largest value in the third; in an induction head, we would see a diagonal stripe in the lower left quarter. Layers and heads are counted from 0 here."),
+(44,"top-p only the last tenth.","top-p only the last tenth (the cut lies beyond the 14 characters of the plot)."),
+(25,"from the tokens up to the last norm.","from the tokens up to the last norm, without the blocks between the first and the last."),
+(36,"The training loss ends at 1.284, measured with dropout on, which raises it.","The training loss ends at 1.284. It is a mean over the whole epoch, with dropout on: both raise it, so it begins above the validation loss."),
+(50,"everything in the second can.","every letter of the second but its first can."),
+(58,"**Byte-pair encoding** starts with the 256 bytes","GPT-2's **byte-pair encoding** starts with the 256 bytes"),
+(39,"the loss is 1.496.","the loss is 1.496. Averaging the weights of the last five epochs does not help (1.507)."),
+(10,"after q, almost always u.","after q, almost always u. (The colour scale ends at 0.6.)"),
+(50,"With one character in view the loss is 2.54,","Each point of the right curve is a mean over only 870 characters, so it jitters. With one character in view the loss is 2.54,"),
+(12,"Position $s$ gets from $t$ the score $q_t \\cdot k_s / \\sqrt{d}$.","Position $t$ compares its query with the key of each position $s$; their score is $q_t \\cdot k_s / \\sqrt{d}$."),
+(53,"Nothing in the plays looks like a shuffled alphabet, so the test does not rule out copying in ordinary text.","Both losses are far above a uniform guess: the network has learned English spelling and gives such sequences tiny probabilities. The test does not rule out copying in ordinary text."),
+(44,"Each run decays its own learning rate to zero.","This is a training of its own: its learning rate falls to zero within its fewer epochs."),
+(62,", the end of a speech and a speaker's name",""),
+(39,"The bars repeat the steps from above; the main network (last bar)","The main network (last bar)"),
+])
+edit(B,[
+(67,"One thing favours the masked network: neither has dropout, but its new masks in each epoch work against overfitting.","The price: for as many predictions, the masked network needed 13,640 steps and 81 minutes, the other 4,092 and 37. Filling gaps is the masked network's own task; which network would be better to fine-tune, we have not measured. Its new masks in each epoch also work against overfitting, and neither network has dropout."),
+(0,"it fills 40.0 % of single gaps with the right word (35.0 % where 15 % of the words are hidden); bigram counts, which see one word on each side,","it fills 40.0 % of single gaps with the right token (35.0 % where 15 % of the tokens are hidden); bigram counts, which see one token on each side,"),
+(39,"The baselines are counts, asked for the same words:","From here on, a \"word\" is any token: word pieces and punctuation marks count too. The baselines are counts, asked for the same words:"),
+(10,"so a frequent pair of frequent pieces gains little.","so even a frequent pair gains little if chance alone would make it about as frequent."),
+(46,"At the end, the validation loss is still falling, but only back where stage 1 ended (3.70 against 3.69 nats): the longer texts have not helped at masked words yet.","At the end, the validation loss is still falling, but it has only come back to that of stage 1 (3.70 against 3.69 nats, on other, shorter texts): we see no help from longer texts at masked words yet."),
+(46,"The paper reports 97 to 98 % on its own pairs.","Its NSP loss (right panel) left the level of guessing late and is still falling (0.618). The paper reports 97 to 98 % on its own pairs."),
+(59,"**Pre-training makes this task learnable.** With 1,400 labels, the fine-tuned network is right on","**With 1,400 labels, only the pre-trained network learns this task.** It is right on"),
+(67,"with masks only, the plateau lasts longer, and 30 % of each text is [MASK] instead of 24 %.","with masks only, the plateau lasts longer, perhaps because 30 % of each text is [MASK] instead of 24 %."),
+(75,"SQuAD, SWAG; whole inputs; the vector of [CLS]","SQuAD, SWAG; the vector of [CLS], in SQuAD those of all tokens"),
+(75,"standard deviation 0.02 (published code), 0.1 everywhere","standard deviation 0.02 (published code); dropout of 0.1 everywhere"),
+(29,"Now we build our own network; the next section says","Now we build our own network (the drawing leaves out the MLM head); the next section says"),
+(59,"From random weights it stays at chance with 50, 200 and 1,400 labels (49 to 51 %).","From random weights it stays at chance with 50, 200 and 1,400 labels (49 to 51 %), although it mostly fits its training sentences (the \"training accuracy of all steps\" is the mean over the whole fine-tuning)."),
+(48,"and its perplexity is even worse than that of the bigrams.","and its perplexity is even worse than that of the bigrams. (In training, no side was ever hidden as a whole.)"),
+(63,"If reading both sides is worth its price, the masked network is ahead at equal predictions.","If seeing both sides makes up for having fewer predictions per text, the masked network is ahead after equally many predictions."),
+(69,"In head 0 of layer 2, the [MASK] looks mostly at *falls*.",""),
+(71,"*Horror* and *spielberg* are placed less well.",""),
+])
