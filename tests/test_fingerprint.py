@@ -47,6 +47,95 @@ def test_the_content_of_a_constant_counts(options):
     assert of(built(WEIGHTS, **options)) == of(built(WEIGHTS * (1 + 1e-7), **options))  # another CPU's rounding
 
 
+class Colour(enum.Enum):
+    RED, BLUE = 1, 2
+
+
+class Settings:
+    def __init__(self, scale):
+        self.scale, self._found = scale, []
+
+
+PAIRS = {
+    "a list of functions": ([torch.relu], [torch.tanh]),
+    "functions by name": ({"f": torch.relu}, {"f": torch.tanh}),
+    "a list of tensors": ([WEIGHTS], [WEIGHTS + 1]),
+    "a namespace": (SimpleNamespace(scale=1.0), SimpleNamespace(scale=2.0)),
+    "an enum": (Colour.RED, Colour.BLUE),
+    "an object": (Settings(1.0), Settings(2.0)),
+    "a number": (1.0, 2.0),
+}
+
+
+@pytest.mark.parametrize("name", ["kept", "_kept"])
+@pytest.mark.parametrize("what", PAIRS)
+def test_every_attribute_of_a_module_counts(what, name):
+    def model(value):
+        set_seed(0)
+        holder = nn.Sequential(Holder(None))
+        setattr(holder[0], name, value)
+        return holder
+
+    one, other = PAIRS[what]
+    assert of(model(one)) == of(model(one)) != of(model(other))
+
+
+def test_what_an_object_has_found_on_its_way_does_not_count():
+    settings = Settings(1.0)
+    before = of(built(settings))
+    settings._found.append(3)
+    assert of(built(settings)) == before
+    model = built(1.0)
+    before = of(model)
+    model.compile()  # not a change of the model
+    assert of(model) == before
+
+
+CONSTANT = None
+
+
+@pytest.mark.parametrize("what", [what for what in PAIRS if what != "an object"])
+def test_every_constant_that_an_objective_reads_counts(monkeypatch, what):
+    def objective(model, batch):
+        return CONSTANT
+
+    one, other = PAIRS[what]
+    monkeypatch.setitem(globals(), "CONSTANT", one)
+    before = fingerprint(describe(objective))
+    assert before == fingerprint(describe(objective))
+    monkeypatch.setitem(globals(), "CONSTANT", other)
+    assert fingerprint(describe(objective)) != before
+
+
+def test_networks_in_a_list_that_a_function_reads_do_not_count(monkeypatch):
+    """They would change while they learn, and the training would not be recognised."""
+
+    def objective(model, batch):
+        return CONSTANT
+
+    nets = [nn.Linear(2, 2)]
+    monkeypatch.setitem(globals(), "CONSTANT", nets)
+    before = fingerprint(describe(objective))
+    nets.append(nn.Linear(2, 2))
+    assert fingerprint(describe(objective)) == before
+
+
+def test_a_function_that_calls_itself_or_is_not_there_yet():
+    def maker(factor, whole=True):
+        def down(n):
+            return 0 if n == 0 else factor * down(n - 1) + later()
+
+        if whole:
+
+            def later():
+                return 1
+
+        return down
+
+    assert fingerprint(describe(maker(2))) == fingerprint(describe(maker(2))) != fingerprint(describe(maker(3)))
+    assert fingerprint(describe(maker(2, whole=False))) != fingerprint(describe(maker(2)))
+
+
 def test_fields_of_a_configuration_count():
     def bert(causal):
         set_seed(0)

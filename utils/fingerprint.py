@@ -4,6 +4,7 @@ Two runs with equal fingerprints would do the same; a change of a comment, a doc
 """
 
 import ast
+import contextlib
 import dataclasses
 import dis
 import enum
@@ -20,6 +21,8 @@ import torch
 
 # packages whose functions a model's behaviour may hang on
 OURS = ("__main__", "architectures", "attention", "resnet", "utils")
+# what torch itself keeps in a module
+OF_MODULES = {*vars(torch.nn.Module()), *(name for name in dir(torch.nn.Module) if name.startswith("_"))}
 HOOKS = ("_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks")
 
 
@@ -160,9 +163,7 @@ def describe(value):
         told = of_class(owner) if isinstance(owner, torch.nn.Module) else describe(owner)
         return ["method", describe(value.__func__), told]
     if isinstance(value, types.FunctionType) and not is_foreign(value):
-        closure = [describe(cell.cell_contents) for cell in value.__closure__ or ()]
-        defaults = [describe(v) for v in (*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values())]
-        return {"source": digest(source_of(value)), "closure": closure, "defaults": defaults}
+        return describe_function(value)
     if isinstance(value, (list, tuple)):
         return [describe(v) for v in value]
     if isinstance(value, dict):
@@ -174,6 +175,17 @@ def describe(value):
     return of_class(value)
 
 
+@told_once
+def describe_function(function):
+    """A function of ours by its source, what it closes over (itself, if it calls itself, by name), and its defaults."""
+    closure = []
+    for cell in function.__closure__ or ():
+        with contextlib.suppress(ValueError):  # nothing has been assigned yet
+            closure.append(describe(cell.cell_contents))
+    defaults = [describe(v) for v in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values())]
+    return {"source": digest(source_of(function)), "closure": closure, "defaults": defaults}
+
+
 def of_class(value):
     """An object by its class and, where that is ours, its settings."""
     cls = type(value)
@@ -183,7 +195,8 @@ def of_class(value):
 @told_once
 def settings(module):
     """The arguments of an object: of torch's layers those that are not the default, so that an option which the next
-    torch adds changes nothing, and methods that were replaced; of ours every plain or callable attribute.
+    torch adds changes nothing, and methods that were replaced; of ours every attribute that decides something.
+    Names with an underscore count in modules alone, since elsewhere they are caches.
     """
     own = getattr(module, "__dict__", {})  # objects with slots have none
     if is_foreign(type(module)):
@@ -195,9 +208,30 @@ def settings(module):
         # a module among the arguments is a part of the model, and described there
         told = {k: of_class(v) if isinstance(v, torch.nn.Module) else describe(v) for k, v in changed.items()}
         return told | replaced
-    attributes = {k: v for k, v in sorted(own.items()) if not k.startswith("_") and k != "training"}
-    told = {k: v for k, v in attributes.items() if is_plain(v) or callable(v) or is_constant(v)}
+    if isinstance(module, torch.nn.Module):
+        attributes = {k: v for k, v in sorted(own.items()) if k not in OF_MODULES}
+    else:
+        attributes = {k: v for k, v in sorted(own.items()) if not k.startswith("_")}
+    near = {type(module).__module__, *OURS}  # of an object's class, as `source_of` has it for functions
+    told = {k: v for k, v in attributes.items() if decides(v) or {type(v).__module__, module_of(type(v))} & near}
     return {k: describe(v) for k, v in told.items()}
+
+
+def decides(value):
+    """Whether a value may decide what a model does, and is told in the same words by every process."""
+    if is_plain(value) or callable(value) or is_constant(value):
+        return True
+    if isinstance(value, dict):
+        return all(is_plain(k) and decides(v) for k, v in value.items())
+    if isinstance(value, (list, tuple)):
+        return all(map(decides, value))
+    return isinstance(value, (enum.Enum, types.SimpleNamespace))
+
+
+def holds_modules(value):
+    """Whether a module stands in these nested dictionaries, lists and tuples."""
+    values = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ()
+    return isinstance(value, torch.nn.Module) or any(map(holds_modules, values))
 
 
 def is_constant(value):
@@ -237,6 +271,8 @@ def source_of(thing, seen=None, visited=None):
         elif used is not None and is_plain(used):
             seen[f"value {name}"] = json.dumps(plain(used))
         elif is_constant(used) or isinstance(used, (torch.nn.Module, functools.partial)):
+            seen[f"value {name}"] = json.dumps(describe(used))
+        elif used is not None and decides(used) and not callable(used) and not holds_modules(used):
             seen[f"value {name}"] = json.dumps(describe(used))
     return seen
 
