@@ -1,9 +1,11 @@
 """utils/files, images, loader and shapes: downloads that go wrong, CIFAR-10's archive, batches."""
 
+import gzip
 import hashlib
 import http.server
 import io
 import pickle
+import re
 import socket
 import sys
 import tarfile
@@ -358,17 +360,45 @@ def test_cifar10_is_the_real_thing(cifar10):
 
 def test_mnist_without_a_network(tmp_path, monkeypatch):
     monkeypatch.setenv("DATA_ROOT", str(tmp_path))
-    monkeypatch.setattr("torchvision.datasets.MNIST.mirrors", ["http://127.0.0.1:9/"])
-    with pytest.raises(
-        files.DataError, match=r"MNIST could not be downloaded(.|\n)*train-images-idx3-ubyte(.|\n)*quick"
-    ):
+    dead = ["http://127.0.0.1:9/one", "http://127.0.0.1:9/other"]
+    monkeypatch.setattr(image_data, "MNIST_ADDRESSES", dead)
+    with pytest.raises(files.DataError, match=r"train-images-idx3-ubyte.gz could not(.|\n)*quick") as caught:
         image_data.load_mnist()
-    assert list(tmp_path.iterdir()) == []
-    (tmp_path / "MNIST" / "raw").mkdir(parents=True)
+    for address in dead:  # each with what it answered
+        assert re.search(rf"{address}/train-images-idx3-ubyte.gz\n +.*refused", str(caught.value))
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
     for name in image_data.MNIST_SHA256:
         (tmp_path / "MNIST" / "raw" / name).write_bytes(b"not a digit")
     with pytest.raises(files.DataError, match="train-images-idx3-ubyte is damaged: delete it"):
         image_data.load_mnist()
+
+
+def test_mnist_comes_from_the_next_address_and_is_unpacked(tmp_path, monkeypatch):
+    """The first address is dead, the second serves the files; what was fetched before a break is not fetched again."""
+    monkeypatch.setenv("DATA_ROOT", str(tmp_path / "data"))
+    (tmp_path / "mirror").mkdir()
+    count = {"train": 12, "t10k": 4}
+    unpacked, packed = {}, {}
+    for name in image_data.MNIST_SHA256:
+        number = count[name.split("-")[0]]
+        content = bytes(16) + bytes(range(number)) * 784 if "images" in name else bytes(8) + bytes(range(number))
+        path = tmp_path / "mirror" / f"{name}.gz"
+        path.write_bytes(gzip.compress(content))
+        unpacked[name], packed[name] = hashlib.sha256(content).hexdigest(), files.file_sha256(path)
+    monkeypatch.setattr(image_data, "MNIST_SHA256", unpacked)
+    monkeypatch.setattr(image_data, "MNIST_PACKED_SHA256", packed)
+    monkeypatch.setattr(image_data, "MNIST_ADDRESSES", ["http://127.0.0.1:9", (tmp_path / "mirror").as_uri()])
+    last = tmp_path / "mirror" / "t10k-labels-idx1-ubyte.gz"
+    last.rename(tmp_path / "away")
+    with pytest.raises(files.DataError, match="t10k-labels-idx1-ubyte.gz could not be downloaded"):
+        image_data.load_mnist(val_size=5)
+    (tmp_path / "away").rename(last)
+    for path in (tmp_path / "mirror").glob("train-*"):
+        path.unlink()
+    mnist = image_data.load_mnist(val_size=5)
+    assert [split.images.shape[0] for split in (mnist.train, mnist.val, mnist.test)] == [7, 5, 4]
+    assert mnist.val.labels.tolist() == [7, 8, 9, 10, 11]
+    assert sorted(path.name for path in (tmp_path / "data" / "MNIST" / "raw").iterdir()) == sorted(unpacked)
 
 
 @pytest.mark.real_data

