@@ -5,6 +5,7 @@ import math
 import os
 import pickle
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -13,6 +14,8 @@ from architectures.resnet.resnet import cifar_resnet
 from utils import checkpoint as C
 from utils import fingerprint as F
 from utils import training
+from utils.loader import ImageLoader
+from utils.training import fit
 
 
 def test_weights_survive_a_round_trip(tmp_path):
@@ -101,6 +104,42 @@ def test_a_failed_write_keeps_the_old_file(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space"):
         C.save_file({"value": 2}, path)
     assert C.load_file(path) == {"value": 1} and list(tmp_path.iterdir()) == [path]
+
+
+def test_numbers_of_numpy_are_kept_as_pythons(tmp_path):
+    path = tmp_path / "w.pt"
+    C.save_weights(cifar_resnet(8), path, accuracy=np.mean([1, 0]), by_class={np.int64(3): [np.float32(0.5)]})
+    about = C.load_weights(cifar_resnet(8), path)
+    assert about == {"accuracy": 0.5, "by_class": {3: [0.5]}} and type(about["accuracy"]) is float
+    C.save_file({"a": (np.float64(1.5), torch.ones(2))}, path)
+    value, ones = C.load_file(path)["a"]
+    assert type(value) is float and torch.equal(ones, torch.ones(2))
+
+
+def test_what_is_not_read_for_safety_is_not_called_damaged(tmp_path):
+    path = tmp_path / "w.pt"
+    C.save_file({"a": np.ones(3)}, path)
+    with pytest.raises(
+        C.CheckpointError, match=r"w\.pt holds a numpy\.\S+, and only tensors and plain values"
+    ) as caught:
+        C.load_file(path)
+    assert "delete it" not in str(caught.value) and "\x1b" not in str(caught.value)
+
+
+def test_a_score_in_a_number_of_numpy_is_found_again(tmp_path, monkeypatch, capsys, tiny_shapes):
+    monkeypatch.setenv("CHECKPOINT_DIR", str(tmp_path))
+
+    def trained():
+        torch.manual_seed(0)
+        model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3072, 10))
+        optimizer = torch.optim.SGD(model.parameters(), lr=np.float64(0.01))
+        loader = ImageLoader(tiny_shapes, "train", 32, "cpu")
+        score = lambda model: {"val_margin": np.mean([1.0, 2.0])}  # noqa: E731
+        return fit(model, loader, optimizer, None, 1, "cpu", {}, checkpoint="T/numpy", score=score)
+
+    first, second = trained(), trained()
+    assert "Found this run, finished" in capsys.readouterr().out
+    assert first.history["val_margin"] == second.history["val_margin"] == [1.5]
 
 
 def test_a_foreign_file_under_a_runs_name(tmp_path, monkeypatch):

@@ -5,10 +5,12 @@ import itertools
 import math
 import os
 import pickle
+import re
 import shutil
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from utils.device import current_scale, dtype_name, hardware, versions
@@ -29,9 +31,21 @@ def checkpoint_dir():
 
 
 def save_file(content, path):
-    """Write `content` (tensors and plain values) so that `path` is either the old file or the whole new one."""
+    """Write `content` (tensors and plain values) so that `path` is either the old file or the whole new one.
+
+    NumPy's numbers become Python's: `load_file` would refuse them.
+    """
     with written_whole(path) as file:
-        torch.save(content, file)
+        torch.save(without_numpy(content), file)
+
+
+def without_numpy(value):
+    """`value` with Python's numbers for NumPy's, in dictionaries, lists and tuples too."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if type(value) is dict:
+        return {without_numpy(k): without_numpy(v) for k, v in value.items()}
+    return type(value)(map(without_numpy, value)) if type(value) in (list, tuple) else value
 
 
 def load_file(path):
@@ -39,6 +53,12 @@ def load_file(path):
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+        refused = re.search(r"Unsupported global: GLOBAL (\w+\.[\w.]+)", str(error))
+        if refused:
+            raise CheckpointError(
+                f"{path} holds a {refused[1]}, and only tensors and plain values are read, for safety: "
+                "save numbers, texts, lists and tensors alone (an array by torch.from_numpy)"
+            ) from error
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise CheckpointError(
             f"{path} is damaged or is no checkpoint ({reason}): delete it, then train or fetch it again"
