@@ -16,7 +16,7 @@ from tools.repository import ROOT, files
 
 CELLS = [
     """
-import torch
+import os, torch
 from utils.images import load_shapes
 from utils.loader import ImageLoader
 from utils.training import fit
@@ -49,6 +49,10 @@ open("seen.txt", "w").write(f"{seen} {len(list(loaders[0]))} {len(list(loaders[1
 served = int((torch.cat([labels for _, labels in loaders[1]]) == data.val.labels).sum())
 run = fit(model, loaders[0], optimizer, None, 1, "cpu", {}, checkpoint="T/after")
 open("served.txt", "w").write(str(served))
+from utils.checkpoint import save_weights
+from utils.report import report
+save_weights(model, os.path.join(os.environ["CHECKPOINT_DIR"], "quick", "T", "weights.pt"))
+report("T", "error", "shapes", "test", None, [dict(what="net", paper=1.0, reproduction=None, runs=[(2.0, run)])])
 """,
 ]
 
@@ -60,9 +64,15 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def counted(folder):
+    """The count of a notebook that also keeps weights and results: those of networks that nobody trained."""
+    kept = folder / "kept"
+    kept.mkdir()
     path = folder / "Linear.ipynb"
     nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS]), path)
-    return cost.counted_in_process(path, "quick")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CHECKPOINT_DIR", str(kept))
+        patch.setenv("RESULTS_DIR", str(kept))
+        return cost.counted_in_process(path, "quick")
 
 
 def test_the_arithmetic_of_each_training(counted):
@@ -104,6 +114,10 @@ def test_attention_counts_on_a_cpu_too():
     with cost.counter() as whole:
         F.scaled_dot_product_attention(q, q, q).sum().backward()
     assert whole.get_total_flops() == 7 * (2 * 2 * 4 * 64 * 64 * 16)  # the backward pass computes Q Kᵀ once more
+
+
+def test_nothing_is_kept_of_networks_that_nobody_trained(folder, counted):
+    assert list((folder / "kept").iterdir()) == []
 
 
 def test_the_weights_stay_and_the_history_has_every_name(folder, counted):

@@ -24,7 +24,9 @@ from utils.checkpoint import load_file, save_file
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = repository.files(".ipynb")
 MODULES = [
-    path for path in repository.files(".py") if path.parts[len(ROOT.parts)] in ("architectures", "utils", "tools")
+    path
+    for path in repository.files(".py")
+    if path.parts[len(ROOT.parts)] in ("architectures", "attention", "resnet", "utils", "tools")
 ]
 MODULES = [path for path in MODULES if path.name not in ("setup_cell.py", "__main__.py")]
 
@@ -175,6 +177,8 @@ def test_stamp(repository_copy, tmp_path):
     assert stamp("some-one/papers").returncode == 0
     changed = subprocess.run(["git", "diff", "--name-only"], cwd=clone, capture_output=True, text=True).stdout.split()
     assert {"resnet/ResNet.ipynb", "README.md", "pyproject.toml", "CITATION.cff"} <= set(changed)
+    commands = re.search(r"^git clone .*", (clone / "README.md").read_text(), re.MULTILINE)[0]
+    assert "github.com/some-one/papers.git" in commands and re.search(r"\.git (\S+) && cd \1$", commands)
     assert 'REPOSITORY = \\"some-one/papers\\"' in (clone / "resnet" / "ResNet.ipynb").read_text()
     assert stamp("not an address").returncode == 1
     assert stamp(old).returncode == 0
@@ -210,7 +214,8 @@ def test_imports_run_one_way():
             model = path.stem in (path.parent.name, "vit")
             assert {name.split(".")[0] for name in imports_of(path)} <= allowed | (set() if model else loaders), path
         if top == "utils":
-            assert not {name.split(".")[0] for name in imports_of(path)} & {"architectures", "tools"}, path
+            above = {"architectures", "attention", "resnet", "tests", "tools"}
+            assert not {name.split(".")[0] for name in imports_of(path)} & above, path
             graph[path.stem] = set(used_modules(path))
     done = set()
     while len(done) < len(graph):  # each round takes those whose imports are all taken: a circle never is

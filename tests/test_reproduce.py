@@ -139,7 +139,34 @@ def test_interrupt_ends_processes_and_kernels_and_scale_quick_stores_nothing(cop
     assert list(reproduce.recall(copy / "build/reproduce/quick/finished.json")) == ["für alle/1"]
 
 
-def test_how_many_at_once():
+def test_code_that_changed_while_a_notebook_ran_is_not_recorded(copy):
+    changes = "with open('../utils/progress.py', 'a') as file:\n    file.write('# changed\\n')"
+    assert reproduce.reproduce([write(copy, "changes", changes), write(copy, "fails", FAILS)], "quick") == 1
+    assert reproduce.recall(copy / "build/reproduce/quick/finished.json") == {}
+    assert (copy / "utils/progress.py").read_text().endswith("# changed\n")
+
+
+def test_a_process_that_cannot_be_started_says_why_and_leaves_nothing_behind(copy, monkeypatch):
+    paths = [write(copy, "a", WAITS.format(own="a", other="never")), write(copy, "b", "1")]
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(reproduce, "hardware", lambda device: "a GPU")
+    real, processes = subprocess.Popen, []
+
+    def popen(command, **options):
+        if processes:
+            wait_until(lambda: (copy / "für alle/a").exists() and (copy / "für alle/a").read_text())
+            raise OSError(11, "Resource temporarily unavailable")
+        processes.append(real(command, **options))
+        return processes[0]
+
+    monkeypatch.setattr(reproduce.subprocess, "Popen", popen)
+    with pytest.raises(OSError, match="Resource temporarily unavailable"):
+        reproduce.reproduce(paths, "quick", 2)
+    assert processes[0].poll() is not None
+    wait_until(lambda: not alive(int((copy / "für alle/a").read_text())), seconds=20)
+
+
+def test_how_many_at_once(tmp_path):
     assert [reproduce.at_once(None, gpu) for gpu in ("cuda", "mps", None)] == [4, 1, 1]
     assert (reproduce.at_once(8, "cuda"), reproduce.at_once(1, None)) == (8, 1)
     with pytest.raises(ValueError, match="JOBS is 2; expected 1, since there is no GPU here: .* threads"):
@@ -148,6 +175,10 @@ def test_how_many_at_once():
         reproduce.at_once(0, "cuda")
     with pytest.raises(FileNotFoundError, match=r"no notebook nowhere\.ipynb"):
         reproduce.reproduce(["nowhere.ipynb"], "quick")
+    outside = tmp_path / "own.ipynb"  # before it has run for hours, and not after
+    outside.touch()
+    with pytest.raises(FileNotFoundError, match=r"no notebook .*own\.ipynb in the collection"):
+        notebooks.execute(str(outside), "cpu")
 
 
 def test_make_passes_on_what_it_is_given(repository_copy):

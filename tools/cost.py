@@ -16,6 +16,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -108,9 +109,19 @@ def seconds(one, rate, launch):
 
 
 def counted_in_process(path, scale):
-    """The trainings of a notebook, counted by a process of its own: it loads data and sets the scale."""
+    """The trainings of a notebook, counted by a process of its own: it loads data and sets the scale.
+
+    What its cells keep, weights and results of networks that nobody trained, goes into a folder that is then removed.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        return counted_into(folder, path, scale)
+
+
+def counted_into(folder, path, scale):
+    """The same, with `folder` for what the cells keep."""
     environment = {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if name != "RESULTS_DIR"},
+        "CHECKPOINT_DIR": folder,
         "CUDA_VISIBLE_DEVICES": "",
         "RUN_SCALE": scale,
         "MPLBACKEND": "agg",

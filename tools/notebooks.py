@@ -128,7 +128,11 @@ def execute(notebook, scale):
         book = executed(path, scale, {"RESULTS_DIR": str(results)})
     except BaseException:  # the tables must not be newer than the notebook
         for file in results.glob("*.json"):
-            file.write_bytes(before[file]) if file in before else file.unlink()
+            if file not in before:
+                file.unlink()
+            elif file.read_bytes() != before[file]:
+                with written_whole(file) as old:
+                    old.write(before[file])
         raise
     with written_whole(path) as file:
         file.write(f"{nbformat.writes(book)}\n".encode())
@@ -137,11 +141,11 @@ def execute(notebook, scale):
 
 
 def locate(notebook):
-    """A notebook's absolute path; `notebook` is relative to the repository. Raises FileNotFoundError."""
+    """A notebook's absolute path; `notebook` is relative to the repository. Raises FileNotFoundError where none is."""
     path = (ROOT / notebook).resolve()
-    if not path.is_file():
+    if not path.is_file() or not path.is_relative_to(ROOT):
         there = ", ".join(str(p.relative_to(ROOT)) for p in files(".ipynb"))
-        raise FileNotFoundError(f"there is no notebook {notebook}; there are: {there}")
+        raise FileNotFoundError(f"there is no notebook {notebook} in the collection; there are: {there}")
     return path
 
 

@@ -42,6 +42,7 @@ class Job:
     process: subprocess.Popen = None
     started: float = 0.0  # seconds since 1970
     seconds: float = 0.0  # that it took
+    sources: str = ""  # the digest of the code that its process started with
     said: tuple = (None, 0.0)  # where it was when the last line about it was printed, and when that was
 
     @property
@@ -128,9 +129,14 @@ def save(finished, path):
 
 
 def digest(notebook):
-    """What a notebook's outputs hang on: itself, outputs included, the models, utils, its own modules, the versions."""
+    """What a notebook's outputs hang on: itself, outputs included, and its `sources`."""
+    return hashlib.sha256(repr((notebook.read_bytes(), sources(notebook))).encode()).hexdigest()
+
+
+def sources(notebook):
+    """The code that a notebook's outputs hang on, as a digest: the models, utils, its own modules, the versions."""
     modules = [*ROOT.glob("architectures/*/*.py"), *ROOT.glob("utils/*.py"), *notebook.parent.glob("*.py")]
-    content = [path.read_bytes() for path in (notebook, *sorted(set(modules)))]
+    content = [path.read_bytes() for path in sorted(set(modules))]
     return hashlib.sha256(repr((versions(), content)).encode()).hexdigest()
 
 
@@ -151,7 +157,7 @@ def follow(todo, scale, jobs, path):
             job.seconds = time.time() - job.started
             if job.process.poll() is not None:
                 end(job, "done" if job.process.returncode == 0 else "failed")
-                if job.status == "done":
+                if job.status == "done" and job.sources == sources(job.path):  # else the next call executes it again
                     save({**recall(path), job.name: [digest(job.path), job.seconds]}, path)
         free = jobs - sum(job.status == "running" for job in todo)
         for job in [job for job in todo if job.status == "waiting"][:free]:
@@ -175,7 +181,7 @@ def start(job, scale, jobs):
     command = [sys.executable, "-m", "tools", "run" if scale == "quick" else "execute", str(job.path), "--scale", scale]
     with open(job.log, "wb") as log:
         options = dict(cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
-        job.started, job.status = time.time(), "running"
+        job.started, job.status, job.sources = time.time(), "running", sources(job.path)
         job.process = subprocess.Popen(command, start_new_session=True, **options)
 
 
@@ -197,6 +203,9 @@ def stop(todo):
     A process that was killed because it did not do so within PATIENCE leaves a kernel that ends itself, as kernels do
     when whoever started them is gone.
     """
+    for job in todo:
+        if job.status == "running" and job.process is None:
+            job.status = "waiting"  # it could not be started
     running = [job for job in todo if job.status == "running"]
     for kind in (signal.SIGINT, signal.SIGKILL):
         left = [job.process for job in running if job.process.poll() is None]
